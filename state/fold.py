@@ -1,0 +1,196 @@
+"""Folding a state into the bytes of its snapshot.
+
+What is folded is what ended claims and entries say, and nothing of live claims: so that a snapshot is a function of the
+ledger up to its number, whoever makes it. Rows that nothing touched since the last snapshot are copied as they lie, block by
+block; a thousand reruns of one task among 100,000 must not unpack the other 99,999.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from sys import byteorder
+
+from awflow.state import jsontext, snapshot
+from awflow.state.record import EMPTY, outputs_digest, own_digest
+from awflow.state.table import (
+    BLOCK,
+    COUNTED,
+    DIGESTS,
+    END_IS_ID,
+    FINAL,
+    INTEGERS,
+    NAMED,
+    NUMBERED,
+    OTHER_OUTCOME,
+    OUTCOMES,
+    RESULT,
+    WIDTH,
+    Base,
+    natural,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from awflow.state.record import Record
+    from awflow.state.rows import Rows
+
+_IN_COLUMNS = ('job', 'task', 'generation', 'attempt', 'final', 'outcome', 'end', 'code', 'upstream')
+_WORD = 0xffff
+
+
+def fold(jobs: Iterable[Rows], codes: Mapping[str, Mapping[str, str]], meta: Mapping[str, Any]) -> bytes:
+    """The snapshot's bytes; of `codes` only those are kept that a row or a live claim (`meta`) still names."""
+    writer = _Writer()
+    for rows in jobs:
+        writer.add(rows)
+    used = {code for code, _ in writer.contexts}
+    used.update(code for entry in meta['live'].values() for code in entry.get('codes', ()))
+    return writer.finish({digest: parts for digest, parts in codes.items() if digest in used}, meta)
+
+
+class _Writer:
+    """The columns as they grow."""
+
+    def __init__(self) -> None:
+        self.integers = {name: array(code) for name, code in INTEGERS.items()}
+        self.digests = {name: bytearray() for name in DIGESTS}
+        self.keys = bytearray()
+        self.blocks = bytearray()
+        self.block_ends = array('Q')
+        self.contexts: list[tuple[str, Mapping[str, str]]] = []
+        self.spans: list[dict[str, Any]] = []
+        self._context_numbers: dict[tuple[object, ...], int] = {}
+
+    def add(self, rows: Rows) -> None:
+        order, keys = _order(rows.keys)
+        kind, packed = _packed_keys(keys)
+        self.spans.append({
+            'job': rows.job, 'first': len(self.integers['outcome']), 'rows': len(order),
+            'keys': [kind, len(self.keys), len(packed)], 'block': len(self.block_ends),
+        })
+        self.keys += packed
+        touched = _touched_blocks(rows, order)
+        translation = _Translation(self, rows.base) if rows.base else None
+        for number, first in enumerate(range(0, len(order), BLOCK)):
+            if translation and number not in touched:
+                self._copy(translation, number)
+            else:
+                self._pack([rows.record(row) for row in order[first:first + BLOCK]])
+
+    def _copy(self, translation: _Translation, number: int) -> None:
+        base = translation.base
+        span = slice(number * BLOCK, min((number + 1) * BLOCK, base.count))
+        for name, column in self.integers.items():
+            if name == 'context':
+                column.extend(translation[old] for old in base.context[span])
+            else:
+                column.extend(getattr(base, name)[span])
+        for name, digests in self.digests.items():
+            digests += getattr(base, name)[WIDTH * span.start:WIDTH * span.stop]
+        self._end_block(base.packed(number))
+
+    def _pack(self, records: Sequence[Record]) -> None:
+        shown = [self._row(record) for record in records]
+        names = {name: None for fields in shown for name in fields}
+        columns = {name: [fields.get(name) for fields in shown] for name in names}
+        self._end_block(zlib.compress(jsontext.dumps(columns), 1))
+
+    def _end_block(self, packed: bytes | memoryview) -> None:
+        self.blocks += packed
+        self.block_ends.append(len(self.blocks))
+
+    def _row(self, record: Record) -> dict[str, Any]:
+        """Append what is compared to the columns; return what is only shown."""
+        shown = record.to_dict()
+        for name in _IN_COLUMNS:
+            shown.pop(name, None)
+        end = bytes.fromhex(record.end) or EMPTY
+        flags = FINAL * record.final | RESULT * (record.result is not None)
+        if record.end and record.id == record.end:
+            del shown['id']
+            flags |= END_IS_ID
+        known = record.outcome in OUTCOMES
+        if not known:
+            shown['outcome'] = record.outcome
+        restart, retry = record.attempt
+        if max(restart, retry) > _WORD:
+            shown['attempt'] = [restart, retry]
+        put = self.integers
+        put['outcome'].append(OUTCOMES.index(record.outcome) if known else OTHER_OUTCOME)
+        put['flags'].append(flags)
+        put['context'].append(self.context(record.code, record.upstream))
+        put['generation'].append(record.generation)
+        put['attempt'].append(min(restart, _WORD) << 16 | min(retry, _WORD))
+        self.digests['own'] += own_digest(record.own)
+        self.digests['outputs'] += outputs_digest(record.outputs)
+        self.digests['end'] += end
+        return shown
+
+    def context(self, code: str, upstream: Mapping[str, str]) -> int:
+        name = (code, *sorted(upstream.items()))
+        number = self._context_numbers.setdefault(name, len(self.contexts))
+        if number == len(self.contexts):
+            self.contexts.append((code, upstream))
+        return number
+
+    def finish(self, codes: Mapping[str, Mapping[str, str]], meta: Mapping[str, Any]) -> bytes:
+        columns: dict[str, bytes | bytearray] = {name: _bytes(column) for name, column in self.integers.items()}
+        columns.update(self.digests)
+        columns['keys'] = self.keys
+        columns['block ends'] = _bytes(self.block_ends)
+        columns['contexts'] = jsontext.dumps(self.contexts)
+        columns['jobs'] = jsontext.dumps(self.spans)
+        columns['codes'] = jsontext.dumps(codes)
+        columns['blocks'] = self.blocks
+        return snapshot.write(columns, meta)
+
+
+class _Translation(dict[int, int]):
+    """Numbers of contexts in the old snapshot -> in the new one; those that no row uses any more fall away."""
+
+    def __init__(self, writer: _Writer, base: Base) -> None:
+        self.base = base
+        self._writer = writer
+
+    def __missing__(self, old: int) -> int:
+        self[old] = new = self._writer.context(*self.base.contexts[old])
+        return new
+
+
+def _order(keys: Sequence[str]) -> tuple[Sequence[int], Sequence[str]]:
+    """Rows in the order to be written: by number if all keys are numbers, else as they came."""
+    numbers = [natural(key) for key in keys]
+    plain = [number for number in numbers if number is not None]
+    if len(plain) < len(keys) or all(one < other for one, other in zip(plain, plain[1:])):
+        return range(len(keys)), keys
+    order = sorted(range(len(keys)), key=plain.__getitem__)
+    return order, [keys[row] for row in order]
+
+
+def _packed_keys(keys: Sequence[str]) -> tuple[str, bytes]:
+    numbers = [natural(key) for key in keys]
+    if numbers == list(range(len(keys))):
+        return COUNTED, b''
+    plain = [number for number in numbers if number is not None]
+    if len(plain) == len(keys):
+        return NUMBERED, _bytes(array('q', plain))
+    return NAMED, jsontext.dumps(list(keys))
+
+
+def _touched_blocks(rows: Rows, order: Sequence[int]) -> set[int]:
+    """Blocks that do not hold what the same block of the last snapshot holds."""
+    if rows.base is None or isinstance(order, list):
+        return set(range(-(-len(order) // BLOCK)))
+    return {row // BLOCK for row in rows.over}
+
+
+def _bytes(column: array[int]) -> bytes:
+    if byteorder == 'little':
+        return column.tobytes()
+    swapped = array(column.typecode, column)
+    swapped.byteswap()
+    return swapped.tobytes()

@@ -1,0 +1,54 @@
+"""JSON as the state writes it: one line of ASCII, no spaces.
+
+Reading happens in every run, also in one that finds nothing to do, and importing `json` drags in `re` and `enum`, more
+milliseconds than the whole read takes. Its scanner is a C type that needs neither, so it is asked directly; where a Python
+has it in another shape, `json` is taken as it is. Lone surrogates, from file names that are not UTF-8, survive as escapes.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class _Plain:
+    """What the scanner asks its context for: JSON as it is, nothing converted."""
+
+    strict = True
+    object_hook = object_pairs_hook = array_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = float
+
+
+def _scanner() -> Callable[[str, int], tuple[Any, int]]:
+    try:
+        from _json import make_scanner
+        scan: Callable[[str, int], tuple[Any, int]] = make_scanner(_Plain)
+    except (ImportError, AttributeError, TypeError):
+        from json import JSONDecoder
+        scan = JSONDecoder().raw_decode
+    return scan
+
+
+_scan = _scanner()
+
+
+def loads(data: bytes | bytearray | memoryview) -> Any:
+    """The value that these bytes spell; ValueError if they spell none."""
+    text = str(data, 'ascii')
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        raise ValueError('no JSON value') from None
+    if end != len(text):
+        raise ValueError(f'{len(text) - end} bytes follow the JSON value')
+    return value
+
+
+def dumps(value: object) -> bytes:
+    from json import dumps as encode      # only ever called by who writes
+
+    return encode(value, separators=(',', ':')).encode('ascii')

@@ -1,0 +1,157 @@
+"""What the state knows of one job's tasks: columns from the snapshot, and above them the records that came since.
+
+A job may have 100,000 tasks, and a run that finds nothing to do must look at all of them within milliseconds. So the
+rows of a snapshot are never turned into objects: what the plan compares lies in columns that are sliced where they were
+read. The few records that came since lie above, by row.
+"""
+
+from __future__ import annotations
+
+from awflow.state.record import Record, outputs_digest, own_digest
+from awflow.state.table import FINAL, OTHER_OUTCOME, OUTCOMES, RESULT, WIDTH, natural
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping, Sequence
+
+    from awflow.state.table import Base
+
+
+class RowColumns:
+    """The columns that a plan compares, one element a row; for jobs of which all is in the snapshot.
+
+    `outcome` (index into table.OUTCOMES; 0 is a task that was started and never ended: crashed), `flags` (table.FINAL,
+    table.RESULT) and `context` (index into `contexts`, pairs of code digest and upstream) are integers; `own`, `outputs` and
+    `end` hold 16 bytes a row, all zero where there is none.
+    """
+
+    __slots__ = ('context', 'contexts', 'end', 'flags', 'outcome', 'outputs', 'own')
+
+    def __init__(self, base: Base) -> None:
+        self.outcome: memoryview = base.outcome
+        self.flags: memoryview = base.flags
+        self.context: memoryview = base.context
+        self.contexts: list[tuple[str, dict[str, str]]] = base.contexts
+        self.own: memoryview = base.own
+        self.outputs: memoryview = base.outputs
+        self.end: memoryview = base.end
+
+
+class Rows:
+    """The tasks of one job by row number, which is stable within one state: the snapshot's first, newer ones after."""
+
+    __slots__ = ('_extra', '_index', '_keys', '_live', 'base', 'job', 'over')
+
+    def __init__(self, job: str, base: Base | None, newer: Iterable[Mapping[str, Record]], live: Container[int]) -> None:
+        self.job = job
+        self.base = base
+        self.over: dict[int, Record] = {}           # row -> a record above, or instead of, the snapshot's
+        self._live = live
+        self._keys: list[str] | None = None
+        self._extra: dict[str, int] = {}            # keys that the snapshot does not have
+        self._index: dict[str, int] | None = None
+        for records in newer:
+            for key, record in records.items():
+                self._put(key, record)
+
+    def _put(self, key: str, record: Record) -> None:
+        row = self.row(key)
+        if row is None:
+            row = self._extra[key] = len(self)
+        elif row in self.over:
+            if record.rank <= self.over[row].rank:
+                return
+        elif self.base and not self.base.older(row, record):
+            return
+        self.over[row] = record
+
+    def __len__(self) -> int:
+        return (self.base.count if self.base else 0) + len(self._extra)
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """The key of every row, made when first asked for."""
+        if self._keys is None:
+            self._keys = [*(self.base.keys() if self.base else ()), *self._extra]
+        return self._keys
+
+    def row(self, key: str) -> int | None:
+        """The row of a key, None if nothing is known of it."""
+        if self.base is None:
+            return self._extra.get(key)
+        if self.base.counted:                       # keys are 0, 1, 2, ...: no index needed
+            number = natural(key)
+            found = number if number is not None and number < self.base.count else None
+        else:
+            if self._index is None:
+                self._index = {known: row for row, known in enumerate(self.base.keys())}
+            found = self._index.get(key)
+        return self._extra.get(key) if found is None else found
+
+    def columns(self) -> RowColumns | None:
+        """Whole columns, if nothing came since the snapshot."""
+        return RowColumns(self.base) if self.base and not self.over else None
+
+    def final(self, row: int) -> bool:
+        record = self.over.get(row)
+        return record.final if record else bool(self._base.flags[row] & FINAL)
+
+    def outcome(self, row: int) -> str:
+        """How the attempt ended; of one without an end '' while its claim lives, 'crashed' after."""
+        record = self.over.get(row)
+        if record:
+            outcome, final, generation = record.outcome, record.final, record.generation
+        else:
+            code = self._base.outcome[row]
+            outcome = OUTCOMES[code] if code != OTHER_OUTCOME else self._base.record(row).outcome
+            final, generation = self.final(row), self._base.generation[row]
+        if outcome or final:
+            return outcome
+        return '' if generation in self._live else 'crashed'
+
+    def end(self, row: int) -> bytes:
+        """The outcome as dependents compare it, 16 bytes; b'' if there is none."""
+        record = self.over.get(row)
+        if record:
+            return bytes.fromhex(record.end)
+        end = bytes(self._base.end[WIDTH * row:WIDTH * row + WIDTH])
+        return end if any(end) else b''
+
+    def code(self, row: int) -> str:
+        record = self.over.get(row)
+        return record.code if record else self._base.contexts[self._base.context[row]][0]
+
+    def upstream(self, row: int) -> dict[str, str]:
+        """Edge name -> digest of that job's outcome; one object shared by all rows that say the same."""
+        record = self.over.get(row)
+        return record.upstream if record else self._base.contexts[self._base.context[row]][1]
+
+    def own(self, row: int) -> bytes:
+        """The digest of the task's own components (see record.own_digest)."""
+        record = self.over.get(row)
+        return own_digest(record.own) if record else bytes(self._base.own[WIDTH * row:WIDTH * row + WIDTH])
+
+    def outputs(self, row: int) -> bytes:
+        """The digest of the task's outputs (see record.outputs_digest)."""
+        record = self.over.get(row)
+        return outputs_digest(record.outputs) if record else bytes(self._base.outputs[WIDTH * row:WIDTH * row + WIDTH])
+
+    def generation(self, row: int) -> int:
+        record = self.over.get(row)
+        return record.generation if record else int(self._base.generation[row])
+
+    def id(self, row: int) -> str:
+        return (self.over.get(row) or self._base.record(row)).id
+
+    def has_result(self, row: int) -> bool:
+        record = self.over.get(row)
+        return record.result is not None if record else bool(self._base.flags[row] & RESULT)
+
+    def record(self, row: int) -> Record:
+        """All that is known of a task; from the snapshot it is unpacked in blocks, so ask in the order of rows."""
+        return self.over.get(row) or self._base.record(row)
+
+    @property
+    def _base(self) -> Base:
+        assert self.base is not None, 'a row is above the snapshot or in it'
+        return self.base

@@ -1,0 +1,121 @@
+"""Framing of named binary columns in one file: knows bytes and names, nothing of what they mean.
+
+    magic 8 | version u32 | directory length u32 | directory | columns, each at a multiple of 16 | xxh3_64 of all before, 8
+
+All integers are little-endian. The directory holds, per column: length of its name u16, name (UTF-8), offset u64, bytes u64.
+The column `meta` is a JSON object. The trailer lies at the end in every version, so damage is told from novelty.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+
+from xxhash import xxh3_64_digest
+
+from awflow.errors import StateVersionError
+from awflow.state import jsontext
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+MAGIC = b'awfcols\n'
+VERSION = 1
+ALIGN = 16
+_HEAD = struct.Struct('<8sII')
+_PLACE = struct.Struct('<QQ')
+_TRAILER = 8
+
+
+class Damaged(ValueError):
+    """These bytes are not what was written (yet): the caller reads again, or says which file it is."""
+
+
+def write(columns: Mapping[str, bytes | bytearray | memoryview], meta: Mapping[str, Any]) -> bytes:
+    """The bytes of a file that holds these columns."""
+    parts = {'meta': jsontext.dumps(meta), **columns}
+    names = {name: name.encode() for name in parts}
+    length = sum(2 + len(name) + _PLACE.size for name in names.values())
+    out = bytearray(_HEAD.pack(MAGIC, VERSION, length))
+    offset = _aligned(len(out) + length)
+    for name, part in parts.items():
+        out += len(names[name]).to_bytes(2, 'little') + names[name] + _PLACE.pack(offset, len(part))
+        offset = _aligned(offset + len(part))
+    for part in parts.values():
+        out += bytes(_aligned(len(out)) - len(out))
+        out += part
+    out += xxh3_64_digest(out)
+    return bytes(out)
+
+
+class Snapshot:
+    """Columns by name, as views of the bytes they were read from."""
+
+    __slots__ = ('_data', '_places', 'meta')
+
+    def __init__(self, data: memoryview, places: Mapping[str, tuple[int, int]], meta: dict[str, Any]) -> None:
+        self._data = data
+        self._places = places
+        self.meta = meta
+
+    @classmethod
+    def open(cls, data: bytes | memoryview) -> Snapshot:
+        """Verify and index; Damaged if the bytes are not whole, StateVersionError if a newer awflow wrote them."""
+        view = memoryview(data)
+        if len(view) < _HEAD.size + _TRAILER:
+            raise Damaged('too short')
+        body = view[:-_TRAILER]
+        if xxh3_64_digest(body) != view[-_TRAILER:]:
+            raise Damaged('the checksum does not fit')
+        magic, version, length = _HEAD.unpack_from(body)
+        if magic != MAGIC:
+            raise Damaged('it holds something else')
+        if version > VERSION:
+            raise newer(version)
+        places = dict(_places(body[_HEAD.size:_HEAD.size + length]))
+        snapshot = cls(body, places, {})
+        snapshot.meta = jsontext.loads(snapshot['meta'])
+        return snapshot
+
+    def __getitem__(self, name: str) -> memoryview:
+        offset, length = self._places[name]
+        return self._data[offset:offset + length]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def integers(self, name: str, code: str) -> memoryview:
+        """A column of little-endian integers of the given `struct` code, indexed by row."""
+        column = self[name]
+        if sys.byteorder == 'little' or code == 'B':
+            return column.cast(code)        # type: ignore[call-overload,no-any-return]
+        from array import array
+
+        swapped = array(code, column.tobytes())
+        swapped.byteswap()
+        return memoryview(swapped)
+
+
+def newer(version: object) -> StateVersionError:
+    return StateVersionError(
+        'this state was written by a newer awflow (format {found}, this one knows {known})',
+        'Upgrade awflow, or run in another directory. Nothing was changed.',
+        found=version, known=VERSION,
+    )
+
+
+def _places(directory: memoryview) -> list[tuple[str, tuple[int, int]]]:
+    places = []
+    at = 0
+    while at < len(directory):
+        start = at + 2
+        end = start + int.from_bytes(directory[at:start], 'little')
+        places.append((str(directory[start:end], 'utf-8'), _PLACE.unpack_from(directory, end)))
+        at = end + _PLACE.size
+    return places
+
+
+def _aligned(offset: int) -> int:
+    return (offset + ALIGN - 1) // ALIGN * ALIGN

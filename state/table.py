@@ -1,0 +1,170 @@
+"""The rows of all jobs in one snapshot: which columns there are, and one job's share of them.
+
+A workflow may have one job of 100,000 tasks or a thousand of one, so all jobs share the columns and each owns a span of
+rows. Two things keep a row small: what all tasks of a job have in common (the digest of its code, the outcomes of its
+upstreams) is a number into a list of contexts; and what is only shown lies apart, in blocks of 1024 rows of one job,
+field by field as JSON, compressed. README.md beside this file specifies every column.
+"""
+
+from __future__ import annotations
+
+from awflow.state import jsontext
+from awflow.state.record import Record
+from awflow.state.snapshot import Damaged, Snapshot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+OUTCOMES = ('', 'succeeded', 'failed', 'timeout', 'cancelled', 'crashed', 'forgotten')
+OTHER_OUTCOME = 255         # a word that this version does not know: it stands in the block
+
+FINAL = 1                   # flags: the attempt has ended
+RESULT = 2                  # it stored a return value
+END_IS_ID = 4               # its outcome is its attempt id, which is then not kept twice
+
+BLOCK = 1024                # rows
+WIDTH = 16                  # bytes of a digest
+
+INTEGERS = {'outcome': 'B', 'flags': 'B', 'context': 'I', 'generation': 'I', 'attempt': 'I'}
+DIGESTS = ('own', 'outputs', 'end')
+
+COUNTED, NUMBERED, NAMED = 'counted', 'numbered', 'named'       # how the keys of a job are kept
+
+
+def natural(key: str) -> int | None:
+    """The number that a key spells, if it spells one as we would: no sign, no leading zero."""
+    if key.isdecimal() and key.isascii() and (key[0] != '0' or key == '0') and len(key) < 19:
+        return int(key)
+    return None
+
+
+class Base:
+    """One job's rows in a snapshot. Columns are views; element `row` belongs to the row of that number."""
+
+    __slots__ = ('_block', '_first_block', '_keys', '_table', 'attempt', 'context', 'count', 'counted', 'end', 'flags',
+                 'generation', 'job', 'outcome', 'outputs', 'own')
+
+    outcome: memoryview
+    flags: memoryview
+    context: memoryview
+    generation: memoryview
+    attempt: memoryview
+    own: memoryview
+    outputs: memoryview
+    end: memoryview
+
+    def __init__(self, table: Table, span: dict[str, Any]) -> None:
+        self.job: str = span['job']
+        self.count: int = span['rows']
+        self.counted: bool = span['keys'][0] == COUNTED
+        self._keys: list[Any] = span['keys']
+        self._first_block: int = span['block']
+        self._table = table
+        self._block: tuple[int, dict[str, list[Any]]] = (-1, {})
+        first = span['first']
+        for name in INTEGERS:
+            setattr(self, name, table.integers[name][first:first + self.count])
+        for name in DIGESTS:
+            setattr(self, name, table.snapshot[name][WIDTH * first:WIDTH * (first + self.count)])
+
+    @property
+    def contexts(self) -> list[tuple[str, dict[str, str]]]:
+        return self._table.contexts
+
+    def keys(self) -> list[str]:
+        kind, offset, length = self._keys
+        if kind == COUNTED:
+            return [str(number) for number in range(self.count)]
+        part = self._table.snapshot['keys'][offset:offset + length]
+        if kind == NUMBERED:
+            return [str(number) for number in little(part, 'q')]
+        return list(jsontext.loads(part))
+
+    def older(self, row: int, record: Record) -> bool:
+        """Does the record outrank this row? Ids are unpacked only to break a tie."""
+        packed = self.attempt[row]
+        mine = (self.generation[row], (packed >> 16, packed & 0xffff), bool(self.flags[row] & FINAL))
+        theirs = record.rank[:3]
+        return mine < theirs if mine != theirs else self.record(row).rank < record.rank
+
+    def packed(self, number: int) -> memoryview:
+        """The compressed bytes of this job's block of that number."""
+        ends = self._table.block_ends
+        index = self._first_block + number
+        return self._table.snapshot['blocks'][ends[index - 1] if index else 0:ends[index]]
+
+    def record(self, row: int) -> Record:
+        """A row as a record; the block last unpacked is kept, so neighbours cost little."""
+        number, position = divmod(row, BLOCK)
+        if self._block[0] != number:
+            self._block = (number, _unpacked(self.packed(number)))
+        shown = {name: column[position] for name, column in self._block[1].items() if column[position] is not None}
+        return Record.from_dict({**self._compared(row), **shown})
+
+    def _compared(self, row: int) -> dict[str, Any]:
+        """The part of a record that lies in columns."""
+        code, upstream = self.contexts[self.context[row]]
+        flags, outcome, packed = self.flags[row], self.outcome[row], self.attempt[row]
+        end = self.end[WIDTH * row:WIDTH * row + WIDTH].hex()
+        fields = {
+            'job': self.job, 'code': code, 'upstream': upstream, 'generation': self.generation[row],
+            'attempt': (packed >> 16, packed & 0xffff), 'final': bool(flags & FINAL),
+            'outcome': OUTCOMES[outcome] if outcome != OTHER_OUTCOME else '', 'end': end if end.strip('0') else '',
+        }
+        if flags & END_IS_ID:
+            fields['id'] = end
+        return fields
+
+
+class Table:
+    """A snapshot of the state up to one entry: its claims still live, and the rows of every job."""
+
+    __slots__ = ('_bases', '_contexts', '_spans', 'block_ends', 'integers', 'meta', 'size', 'snapshot')
+
+    def __init__(self, data: bytes) -> None:
+        self.snapshot = Snapshot.open(data)
+        self.size = len(data)
+        self.meta = self.snapshot.meta
+        self._contexts: list[tuple[str, dict[str, str]]] | None = None
+        self._bases: dict[str, Base] = {}
+        try:
+            self.integers = {name: self.snapshot.integers(name, code) for name, code in INTEGERS.items()}
+            self.block_ends = self.snapshot.integers('block ends', 'Q')
+            spans = jsontext.loads(self.snapshot['jobs'])
+        except KeyError as missing:
+            raise Damaged(f'it has no column {missing}') from None
+        self._spans: dict[str, dict[str, Any]] = {span['job']: span for span in spans}
+
+    @property
+    def contexts(self) -> list[tuple[str, dict[str, str]]]:
+        if self._contexts is None:
+            self._contexts = [(code, upstream) for code, upstream in jsontext.loads(self.snapshot['contexts'])]
+        return self._contexts
+
+    @property
+    def codes(self) -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = jsontext.loads(self.snapshot['codes'])
+        return found
+
+    def jobs(self) -> list[str]:
+        return list(self._spans)
+
+    def base(self, job: str) -> Base | None:
+        if job not in self._bases and job in self._spans:
+            self._bases[job] = Base(self, self._spans[job])
+        return self._bases.get(job)
+
+
+def little(part: memoryview, code: str) -> list[int]:
+    """Little-endian integers at any offset."""
+    from struct import calcsize, unpack
+
+    return list(unpack(f'<{len(part) // calcsize("<" + code)}{code}', part))
+
+
+def _unpacked(block: memoryview) -> dict[str, list[Any]]:
+    import zlib
+
+    columns: dict[str, list[Any]] = jsontext.loads(zlib.decompress(block))
+    return columns
