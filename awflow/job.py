@@ -1,0 +1,395 @@
+"""What the user writes: jobs, their edges, their conditions, their files."""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from itertools import count
+from types import FunctionType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Protocol
+
+    from awflow.resources import Options
+
+    class TaskContext(Protocol):
+        """What a running task may ask about the rest of its workflow."""
+
+        def result(self, job: str, value: object) -> object: ...
+        def results(self, job: str) -> list[object]: ...
+        def job(self, name: str) -> Job: ...
+
+
+from awflow.arity import arity, demands_value
+from awflow.arrays import Array, array_of
+from awflow.errors import DefinitionError, ResultError
+from awflow.resources import parse
+
+CURRENT: ContextVar[TaskContext | None] = ContextVar('awflow_task', default=None)
+STATUSES = ('success', 'failure', 'any')
+_serial = count()  # order of definition, nothing else
+
+
+class Edge:
+    """One dependency: on which job, on which end of it, and whether element by element."""
+
+    __slots__ = ('each', 'job', 'status')
+
+    def __init__(self, job: Job, status: str, each: bool) -> None:
+        self.job = job
+        self.status = status
+        self.each = each
+
+
+class Condition:
+    """A callable of @ensure."""
+
+    __slots__ = ('function', 'takes_value')
+
+    def __init__(self, function: Callable[..., object], takes_value: bool) -> None:
+        self.function = function
+        self.takes_value = takes_value
+
+    @property
+    def name(self) -> str:
+        """Its source line, or its name, for humans."""
+        code = getattr(self.function, '__code__', None)
+        if code is None or code.co_name != '<lambda>':
+            return str(getattr(self.function, '__qualname__', repr(self.function)))
+        import linecache
+
+        return linecache.getline(code.co_filename, code.co_firstlineno).strip() or '<lambda>'
+
+    def holds(self, value: object) -> bool:
+        """Whether it holds for this task; what the user's code raises comes through."""
+        return bool(self.function(value) if self.takes_value else self.function())
+
+
+class Spec:
+    """A declared input or output: a path, a pattern, a '{i}' template or a callable; `stat` digests size and time only."""
+
+    __slots__ = ('stat', 'takes_value', 'what')
+
+    def __init__(self, what: str | Callable[..., object], takes_value: bool, stat: bool) -> None:
+        self.what = what
+        self.takes_value = takes_value
+        self.stat = stat
+
+
+class Job:
+    """A function with its resources, edges and conditions. A plain call of it is a plain call of the function."""
+
+    def __init__(self, function: Callable[..., object], name: str, array: Array | None, options: Options, site: str) -> None:
+        self.function = function
+        self.name = name
+        self.array = array
+        self.options = options
+        self.site = site
+        self.serial = next(_serial)
+        self.edges: list[Edge] = []
+        self.dependents: list[Job] = []
+        self.mode = 'all'
+        self.before: list[Condition] = []
+        self.postconditions: list[Condition] = []
+        self.input_specs: list[Spec] = []
+        self.output_specs: list[Spec] = []
+        self.declares_outputs = False
+        self.pruned = False
+        self.scheduled_as: tuple[str, str, str] | None = None  # (state root, workflow, unique name) of the last schedule
+        self.__name__ = getattr(function, '__name__', name)
+        self.__qualname__ = getattr(function, '__qualname__', name)
+        self.__doc__ = getattr(function, '__doc__', None)
+        self.__module__ = getattr(function, '__module__', '__main__')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f'<job {self.name}>' if self.array is None else f'<job {self.name}[{len(self.array)}]>'
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return reference, (self.scheduled_as[2] if self.scheduled_as else self.name,)
+
+    def prune(self) -> Job:
+        """Mark this job, and all it depends on, to be left out where it is up to date even under `schedule(prune=False)`."""
+        self.pruned = True
+        return self
+
+    def after(self, *jobs: Job, status: str = 'success', each: bool = False) -> Job:
+        """Wait for `jobs` to end with `status`: 'success', 'failure' or 'any'; with `each`, element i waits for element i."""
+        if status not in STATUSES:
+            raise DefinitionError(
+                'job {job!r} cannot wait for status={status!r}', "Use 'success', 'failure' or 'any'.", job=self.name,
+                status=status, site=self.site,
+            )  # fmt: skip
+        for upstream in jobs:
+            if isinstance(upstream, JobReference):
+                upstream = upstream.resolve()
+            if not isinstance(upstream, Job):
+                raise DefinitionError(
+                    'job {job!r} can only wait for jobs', 'Decorate the function with @job.', job=self.name,
+                    given=repr(upstream), site=self.site,
+                )  # fmt: skip
+            if each and (self.array is None or upstream.array is None):
+                raise DefinitionError(
+                    'job {job!r} cannot wait for each element of {upstream!r}: both must have an array',
+                    'Give both the same array, or drop each=True.', job=self.name, upstream=upstream.name, site=self.site,
+                )  # fmt: skip
+            if not any(e.job is upstream and e.status == status and e.each == each for e in self.edges):
+                self.edges.append(Edge(upstream, status, each))
+                upstream.dependents.append(self)
+        return self
+
+    def ensure(self, condition: Callable[..., object], when: str = 'after') -> Job:
+        """State what must hold when a task is done, or `when='before'` it starts."""
+        if when not in ('after', 'before'):
+            raise DefinitionError("job {job!r}: when={when!r}", "Use 'after' or 'before'.", job=self.name, when=when, site=self.site)
+        (self.postconditions if when == 'after' else self.before).append(
+            Condition(condition, self._takes_value(condition, 'a condition'))
+        )
+        return self
+
+    def waitfor(self, mode: str) -> Job:
+        """Start when 'all' edges say yes, or at the first ('any')."""
+        if mode not in ('all', 'any'):
+            raise DefinitionError("job {job!r}: waitfor({mode!r})", "Use 'all' or 'any'.", job=self.name, mode=mode, site=self.site)
+        self.mode = mode
+        return self
+
+    def reads(self, specs: Iterable[object], stat: bool = False) -> Job:
+        """Declare files that the tasks read."""
+        self.input_specs += [self._spec(spec, stat) for spec in specs]
+        return self
+
+    def makes(self, specs: Iterable[object]) -> Job:
+        """Declare files that the tasks write; none at all says: the result is all it makes."""
+        self.declares_outputs = True
+        self.output_specs += [self._spec(spec, False) for spec in specs]
+        return self
+
+    def result(self, value: object = None) -> object:
+        """What the task of this value returned; without a value for a job without array. Only along a direct edge."""
+        context = CURRENT.get()
+        if context is not None:
+            return context.result(self.scheduled_as[2] if self.scheduled_as else self.name, value)
+        return self._reader().result(value)
+
+    def results(self) -> list[object]:
+        """What the tasks of this job returned, in array order. Only along a direct edge."""
+        context = CURRENT.get()
+        if context is not None:
+            return context.results(self.scheduled_as[2] if self.scheduled_as else self.name)
+        return self._reader().all()
+
+    def dependencies(self) -> list[Job]:
+        """The jobs that this one waits for, each once, in order of declaration."""
+        return list(dict.fromkeys(edge.job for edge in self.edges))
+
+    def _reader(self) -> Any:
+        if self.scheduled_as is None:
+            raise ResultError('job {job!r} has no results yet', 'Schedule it first.', job=self.name, site=self.site)
+        from awflow.results import Reader
+
+        return Reader(*self.scheduled_as, self.array)
+
+    def _takes_value(self, function: object, what: str) -> bool:
+        if not callable(function):
+            raise DefinitionError(
+                'job {job!r}: {what} must be callable', 'Write a function or a lambda.', job=self.name, what=what,
+                given=repr(function), site=self.site,
+            )  # fmt: skip
+        least, most = arity(function)
+        takes = self.array is not None and demands_value(function)
+        if least > 1 or (least == 1 and self.array is None):
+            may = 'one parameter (the value of the task) or none' if self.array is not None else 'no parameter, as the job has no array'
+            raise DefinitionError(
+                'job {job!r}: {what} takes too many arguments', 'Give the others defaults: lambda i, p=path: ...', job=self.name,
+                what=what, demands=least % 1_000_000 if least < 1_000_000 else 'keywords', accepted=may, site=self.site,
+            )  # fmt: skip
+        return takes
+
+    def _spec(self, what: object, stat: bool) -> Spec:
+        if isinstance(what, str):
+            return Spec(what, False, stat)
+        if hasattr(what, '__fspath__'):
+            return Spec(str(what), False, stat)
+        return Spec(what, self._takes_value(what, 'a callable of paths'), stat)  # type: ignore[arg-type]
+
+
+class JobReference:
+    """A job as seen from within a task of the same workflow: results, a plain call, and a nested schedule."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f'<job {self.name}>'
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return reference, (self.name,)
+
+    def resolve(self) -> Job:
+        """The job itself, from the payload of the running task."""
+        context = CURRENT.get()
+        if context is None:
+            raise ResultError('job {job!r} is known here by name only', 'Use it inside a task.', job=self.name)
+        return context.job(self.name)
+
+    def result(self, value: object = None) -> object:
+        """As Job.result."""
+        context = CURRENT.get()
+        return context.result(self.name, value) if context is not None else self.resolve()
+
+    def results(self) -> list[object]:
+        """As Job.results."""
+        context = CURRENT.get()
+        return context.results(self.name) if context is not None else self.resolve().results()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.resolve().function(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):
+            raise AttributeError(name)
+        return getattr(self.resolve(), name)
+
+
+def reference(name: str) -> JobReference:
+    """A job unpickles as a reference, never as the graph behind it."""
+    return JobReference(name)
+
+
+def job(
+    f: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    array: object = None,
+    cpus: int | str | None = None,
+    memory: int | str | None = None,
+    gpus: int | str | None = None,
+    timelimit: object = None,
+    retries: int | str | None = None,
+    throttle: int | str | None = None,
+    batch: int | str | None = None,
+    version: object = None,
+    ignore: object = None,
+    env: object = None,
+    inputs: object = None,
+    outputs: object = None,
+    **slurm_options: object,
+) -> Any:
+    """Declare a function as a job: `@job` or `@job(cpus=4, memory='4GB', array=100)`.
+
+    `array` is a number n (tasks 0..n-1), a range, or a sequence, set or mapping of values; each task is called with its
+    value. `memory` is in MiB unless it says ('4GB'), `timelimit` in seconds unless it says ('1-12:00:00'). Options that
+    are not listed here are given to `sbatch`. Raises OptionError or DefinitionError.
+    """
+    options = {
+        'cpus': cpus, 'memory': memory, 'gpus': gpus, 'timelimit': timelimit, 'retries': retries, 'throttle': throttle,
+        'batch': batch, 'version': version, 'ignore': ignore, 'env': env,
+    }  # fmt: skip
+    site = _site()
+
+    def declare(function: Callable[..., Any]) -> Job:
+        if isinstance(function, (Job, JobReference)):
+            raise DefinitionError('job {job!r} is decorated with @job twice', 'Keep one of them.', job=function.name, site=site)
+        if not callable(function):
+            raise DefinitionError('@job decorates functions', 'Write @job or @job(cpus=4) above a def.', given=repr(function), site=site)
+        label = _name(function, name, site)
+        elements = None if array is None else array_of(label, array)
+        _check_signature(function, label, elements, site)
+        result = Job(function, label, elements, parse(label, options, slurm_options), site)
+        if inputs is not None:
+            result.reads(_listed(inputs))
+        if outputs is not None:
+            result.makes(_listed(outputs))
+        return result
+
+    return declare if f is None else declare(f)
+
+
+def _listed(specs: object) -> list[object]:
+    return list(specs) if isinstance(specs, (list, tuple, set, frozenset)) else [specs]
+
+
+def _site() -> str:
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get('__name__') == __name__:
+        frame = frame.f_back
+    return f'{frame.f_code.co_filename}:{frame.f_lineno}'
+
+
+def _name(function: Callable[..., Any], name: str | None, site: str) -> str:
+    label = getattr(function, '__name__', '') if name is None else name
+    if not isinstance(label, str) or not label.strip() or '\n' in label or '\0' in label:
+        raise DefinitionError('a job needs a name of one line', "Write @job(name='...').", name=repr(label), site=site)
+    if label == '<lambda>':
+        raise DefinitionError('a lambda has no name to call the job by', "Write job(name='...')(lambda: ...).", site=site)
+    return label
+
+
+def _check_signature(function: Callable[..., Any], name: str, array: Array | None, site: str) -> None:
+    least, most = arity(function)
+    if isinstance(function, FunctionType) and function.__code__.co_varnames[:1] == ('self',) and '.' in function.__qualname__:
+        raise DefinitionError(
+            'job {job!r} is a method, and nobody gives it its `self`', 'Declare a function that creates the object.', job=name, site=site
+        )
+    fits = least == 0 if array is None else least <= 1 <= most
+    if not fits:
+        todo = 'Give every parameter a default, or the job an array=.' if array is None else 'Let it take one argument: the value of the task.'
+        taken = f'at least {least}' if least < 1_000_000 else 'keyword-only ones without default'
+        raise DefinitionError(
+            'job {job!r} would be called with {given}, which its function does not take', todo, job=name,
+            given='no argument' if array is None else 'one argument', demanded=taken, site=site,
+        )  # fmt: skip
+
+
+def _declared(decorator: str, target: object) -> Job:
+    if isinstance(target, JobReference):
+        return target.resolve()
+    if not isinstance(target, Job):
+        raise DefinitionError(
+            '@{decorator} stands below @job, or without one', 'Write it above @job.', decorator=decorator,
+            target=getattr(target, '__qualname__', repr(target)), site=_site(),
+        )  # fmt: skip
+    return target
+
+
+def after(*jobs: Any, status: str = 'success', each: bool = False) -> Callable[[Any], Any]:
+    """Order a job after others: `@after(a, b)`, `@after(a, status='failure')`, `@after(a, each=True)`.
+
+    A failure edge is satisfied only if the job did not succeed, so a handler that need not run is skipped, and so is what
+    waits for its success.
+    """
+    return lambda target: _declared('after', target).after(*jobs, status=status, each=each)
+
+
+def ensure(condition: Callable[..., object], when: str = 'after') -> Callable[[Any], Any]:
+    """State what must hold when a task is done (or `when='before'` it starts).
+
+    A condition with one required parameter gets the value of the task, one with none is called without.
+    """
+    return lambda target: _declared('ensure', target).ensure(condition, when)
+
+
+def waitfor(mode: str) -> Callable[[Any], Any]:
+    """Start when 'all' edges say yes (the default), or at the first that does ('any')."""
+    return lambda target: _declared('waitfor', target).waitfor(mode)
+
+
+def inputs(*specs: object, hash: str = 'content') -> Callable[[Any], Any]:
+    """Declare files that tasks read: paths, globs, '{i}' templates or callables of the task's value.
+
+    `hash='stat'` compares size and time only, for files too big to read.
+    """
+    if hash not in ('content', 'stat'):
+        raise DefinitionError('inputs(hash={hash!r})', "Use 'content' or 'stat'.", hash=hash, site=_site())
+    return lambda target: _declared('inputs', target).reads(specs, hash == 'stat')
+
+
+def outputs(*specs: object) -> Callable[[Any], Any]:
+    """Declare files that tasks write: paths, '{i}' templates or callables. None at all: the result is all they make."""
+    return lambda target: _declared('outputs', target).makes(specs)
