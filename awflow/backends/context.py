@@ -1,0 +1,218 @@
+"""What a task can reach while it runs: stored results of its direct upstreams, and through tools the layers below."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from contextlib import contextmanager
+
+import xxhash
+
+from awflow.backends.pickling import dumps
+from awflow.errors import FingerprintError, ResultError, StateCorruptError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
+
+    from awflow.backends.payload import Definition, Payload
+    from awflow.state.digests import Digests
+    from awflow.state.record import Record
+    from awflow.state.rows import Rows
+
+
+class TaskContext:
+    """The running task, as `job.result(...)` inside its function sees it."""
+
+    def __init__(self, definition: Definition, order: dict[str, Any], payload: Payload) -> None:
+        self.definition = definition
+        self.order = order
+        self.payload = payload
+        self._state: Any = None
+
+    def job(self, name: str) -> Definition:
+        """The definition of a job that the task's function refers to."""
+        return self.payload.definition(name)
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """The plain function of such a job: inside a task, `estimate(3)` is a call."""
+        function: Callable[..., Any] = self.job(name).function
+        return function
+
+    def result(self, name: str, *value: object) -> object:
+        """What the upstream's task of that value returned. Along an `each` edge only the own partner has one to give."""
+        each = self._edge(name)
+        key = self._key(*value) if value else self.order['task'] if each else '-'
+        if each and key != self.order['task']:
+            raise ResultError(
+                'job {job!r} waits for the partner of its own task in {upstream!r} alone',
+                'Use .result() of the own value, or @after without each=True.',
+                job=self.definition.name, upstream=name, task=self.order['task'], asked=key,
+            )  # fmt: skip
+        rows = self._rows(name)
+        row = rows.row(key)
+        if row is None:
+            raise ResultError(
+                '{upstream!r} has no task for {asked}', 'Use a value of its array.',
+                upstream=name, asked=value[0] if value else 'no value', job=self.definition.name,
+            )  # fmt: skip
+        return self._load(name, rows.record(row))
+
+    def results(self, name: str) -> list[object]:
+        """What all tasks of the upstream returned, in the order of its array."""
+        if self._edge(name):
+            raise ResultError(
+                'job {job!r} waits for the partner of its own task in {upstream!r} alone',
+                'Use .result(), or @after without each=True.', job=self.definition.name, upstream=name,
+            )  # fmt: skip
+        array = self.job(name).array
+        if array is None:
+            return [self.result(name)]
+        rows = self._rows(name)
+        found = [(key, rows.row(key)) for key in array.keys()]  # noqa: SIM118  an array is no mapping
+        missing = [key for key, row in found if row is None]
+        if missing:
+            raise ResultError('{upstream!r} has no result of {task}', '', upstream=name, task=missing[0])
+        return [self._load(name, rows.record(row)) for _, row in found if row is not None]
+
+    def _edge(self, name: str) -> bool:
+        for upstream, _, each in self.definition.edges:
+            if upstream == name:
+                return bool(each)
+        raise ResultError(
+            'job {job!r} may not read results of {upstream!r}: it does not wait for it', 'Add @after({upstream}).',
+            job=self.definition.name, upstream=name,
+        )  # fmt: skip
+
+    def _key(self, value: object) -> str:
+        from awflow.elements import key_of
+
+        return key_of(value)
+
+    def _rows(self, name: str) -> Rows:
+        from awflow.state.store import Store
+
+        if self._state is None:
+            self._state = Store(self.order['state'], self.order['workflow']).read()
+        rows: Rows | None = self._state.rows(name)
+        if rows is None:
+            raise ResultError('nothing of {upstream!r} has run yet', '', upstream=name, job=self.definition.name)
+        return rows
+
+    def _load(self, name: str, record: Record) -> object:
+        if record.outcome != 'succeeded':
+            raise ResultError(
+                '{upstream!r} has no result of {task}', 'Only tasks that succeeded have one.',
+                upstream=name, task=record.task, outcome=record.outcome or 'running',
+            )  # fmt: skip
+        if record.result is None:
+            return None
+        return load_result(workflow_directory(self.order), record.result)
+
+
+def workflow_directory(order: dict[str, Any]) -> str:
+    """Where the state of the order's workflow lies."""
+    from awflow.state.layout import Layout
+
+    directory: str = Layout(order['state'], order['workflow']).directory
+    return directory
+
+
+def load_result(directory: str, stored: dict[str, Any]) -> object:
+    """A stored result of the workflow whose state lies in the directory."""
+    path = os.path.join(directory, stored['file'])
+    try:
+        with open(path, 'rb') as file:
+            file.seek(stored['at'])
+            data = file.read(stored['bytes'])
+    except FileNotFoundError:
+        raise ResultError('a stored result is gone', 'Run its task again.', file=path) from None
+    if len(data) != stored['bytes'] or ('sum' in stored and xxhash.xxh3_64_hexdigest(data) != stored['sum']):
+        raise StateCorruptError('a stored result is damaged', 'Run its task again.', file=path, at=stored['at'])
+    return pickle.loads(data)
+
+
+class Tools:
+    """What performing a task needs of the layers below. Digests are shared by the tasks that are forked after them."""
+
+    def __init__(self, payload: Payload) -> None:
+        self._payload = payload
+        self._digests: Digests | None = None
+
+    def open(self, order: dict[str, Any]) -> None:
+        """Loads, before any fork, what the tasks of this order's workflow share."""
+        if self._digests is None:
+            from awflow.state.digests import Digests
+            from awflow.state.fs import Disk
+            from awflow.state.layout import Layout
+
+            self._digests = Digests(Layout(order['state'], order['workflow']).digests, Disk())
+
+    @contextmanager
+    def context(self, definition: Definition, order: dict[str, Any]) -> Iterator[TaskContext]:
+        """While it lasts, references to jobs find the task that uses them."""
+        from awflow.job import CURRENT
+
+        context = TaskContext(definition, order, self._payload)
+        token = CURRENT.set(context)
+        try:
+            yield context
+        finally:
+            CURRENT.reset(token)
+
+    def inputs(self, specs: Sequence[Any], value: object, key: str) -> list[str]:
+        """The paths that the declared inputs name now."""
+        from awflow.specs import expand_inputs
+
+        return expand_inputs(specs, value, key)
+
+    def outputs(self, specs: Sequence[Any], value: object, key: str) -> list[str]:
+        """The paths that the declared outputs name."""
+        from awflow.specs import expand_outputs
+
+        return expand_outputs(specs, value, key)
+
+    def content(self, path: str) -> tuple[str, int] | None:
+        """Digest and size of a file or directory, None if it is not there."""
+        assert self._digests is not None, 'opened before the first fork'
+        content = self._digests.of(path)
+        return None if content is None else (content.digest, content.size)
+
+    def signature(self, path: str) -> str | None:
+        """What stands for the content of a file too big to read."""
+        assert self._digests is not None, 'opened before the first fork'
+        return self._digests.stat_only(path)
+
+    def pickled(self, result: object) -> bytes:
+        """The result as it is stored. Classes of the project's modules travel by name, those of the script by value."""
+        return dumps(result, {})
+
+    def digest(self, result: object, data: bytes) -> str:
+        """The result as dependents compare it; of its pickle where the value itself cannot be digested."""
+        from awflow.fingerprint import digest
+
+        try:
+            return digest(result)
+        except FingerprintError:
+            return str(xxhash.xxh3_128_hexdigest(data))
+
+    def store(self, order: dict[str, Any], data: bytes, digest: str) -> dict[str, object]:
+        """Appends to the order's results file, in one write so that tasks which share it do not mix, and syncs it."""
+        path = order['results_file']
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            if os.write(descriptor, data) != len(data):
+                raise OSError(f'{path}: only a part of the result could be written')
+            at = os.lseek(descriptor, 0, os.SEEK_CUR) - len(data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return {
+            'file': os.path.relpath(path, workflow_directory(order)),
+            'at': at,
+            'bytes': len(data),
+            'digest': digest,
+            'sum': xxhash.xxh3_64_hexdigest(data),
+        }

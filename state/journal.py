@@ -1,0 +1,145 @@
+"""Journals: append-only logs of records, one JSON object a line, that survive torn writes and two writers.
+
+    \\n{"job":"merge",...,"sum":"<xxh3_64 of all before the comma, 16 hex digits>"}\\n
+
+A writer that is killed in mid-write leaves half a line for ever, and the next writer appends right behind it. The newline
+*before* every object keeps such a half from eating its neighbour; the sum, which nothing may follow on its line, tells
+the half from a whole. On network filesystems a page that has not arrived reads as NUL bytes: such a line is no record yet,
+so who reads on later must start again at the first bad byte, never behind it.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from xxhash import xxh3_64_hexdigest
+
+from awflow.state import jsontext
+from awflow.state.layout import access_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from awflow.state.fs import Disk
+
+_SUM = b',"sum":"'
+_TAIL = len(_SUM) + 16 + len(b'"}')
+_MOVE_ON = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
+_FILES_TRIED = 3
+
+
+def frame(obj: Mapping[str, Any]) -> bytes:
+    """One object as a line of its own, with its sum."""
+    assert obj and 'sum' not in obj, 'an object that is framed says something, and leaves the name sum to the frame'
+    body = jsontext.dumps(obj)[:-1]
+    return b'\n%b%b%b"}\n' % (body, _SUM, xxh3_64_hexdigest(body).encode())
+
+
+def parse(data: bytes, damage: list[int] | None = None) -> Iterator[dict[str, Any]]:
+    """The whole objects among these bytes; where a line is no object, its offset is appended to `damage`."""
+    at = 0
+    for line in data.split(b'\n'):
+        if line:
+            obj = _whole(line)
+            if obj is not None:
+                yield obj
+            elif damage is not None:
+                damage.append(at)
+        at += len(line) + 1
+
+
+def resume(data: bytes, damage: list[int]) -> int:
+    """Where a later look at a growing journal must start: behind the last line, but before the first bad byte."""
+    return min(data.rfind(b'\n') + 1, *damage[:1] or [len(data)])
+
+
+def _whole(line: bytes) -> dict[str, Any] | None:
+    body, tail = line[:-_TAIL], line[-_TAIL:]
+    if not tail.startswith(_SUM) or not tail.endswith(b'"}') or tail[len(_SUM):-2] != xxh3_64_hexdigest(body).encode():
+        return None
+    obj: dict[str, Any] = jsontext.loads(body + b'}')
+    return obj
+
+
+class Journal:
+    """One writer's file of one claim, made when the first object is appended.
+
+    `names` says of every file how many bytes are known to be on the disk. When a disk or quota is full or broken, what is
+    not known to be there is written once more, to a new file: some filesystems drop unwritten pages after the first failed
+    fsync and report success ever after.
+    """
+
+    __slots__ = ('_directory', '_disk', '_fd', '_file', '_stem', '_unsynced', 'names', 'size')
+
+    def __init__(self, disk: Disk, directory: str, stem: str) -> None:
+        self.names: dict[str, int] = {}
+        self.size = 0                       # bytes of the current file behind our last write
+        self._disk = disk
+        self._directory = directory
+        self._stem = stem
+        self._file = 1
+        self._fd: int | None = None
+        self._unsynced: list[bytes] = []
+
+    @property
+    def name(self) -> str:
+        return f'{self._stem}.jsonl' if self._file == 1 else f'{self._stem}+{self._file}.jsonl'
+
+    def append(self, objs: Iterable[Mapping[str, Any]]) -> None:
+        """Write objects, all in one system call; they are published when `sync` has returned."""
+        data = b''.join([frame(obj) for obj in objs])
+        if data:
+            self._unsynced.append(data)
+            self._persist([data], durably=False)
+
+    def sync(self) -> None:
+        """Return when all that was appended is on the disk."""
+        if self._unsynced:
+            self._persist([], durably=True)
+            self._unsynced.clear()
+
+    def close(self) -> None:
+        self.sync()
+        if self._fd is not None:
+            self._disk.close(self._fd)
+            self._fd = None
+
+    def _persist(self, parts: list[bytes], durably: bool) -> None:
+        for attempt in range(_FILES_TRIED):
+            try:
+                self._write(parts)
+                if durably:
+                    self._fsync()
+                return
+            except OSError as error:
+                if error.errno not in _MOVE_ON or attempt == _FILES_TRIED - 1:
+                    raise access_error(error, 'write to', self._directory) from error
+                self._abandon()
+                parts = [b''.join(self._unsynced)]
+
+    def _write(self, parts: list[bytes]) -> None:
+        if self._fd is None:
+            self._fd = self._disk.open_append(f'{self._directory}/{self.name}')
+        for data in parts:
+            if self._disk.write(self._fd, data) < len(data):        # never finished by a second write: it may be interleaved
+                raise OSError(errno.ENOSPC, 'only a part could be written', self.name)
+            self.size = self._disk.tell(self._fd)
+
+    def _fsync(self) -> None:
+        assert self._fd is not None
+        self._disk.fsync(self._fd)
+        if self.name not in self.names:
+            self._disk.fsync_dir(self._directory)
+        self.names[self.name] = self.size
+
+    def _abandon(self) -> None:
+        """Leave a file that cannot be trusted any more; the next write makes another."""
+        if self._fd is not None:
+            try:
+                self._disk.close(self._fd)
+            except OSError:
+                pass        # it failed already, and all that matters is written again
+        self._fd = None
+        self._file += 1
