@@ -1,0 +1,90 @@
+"""What one task's record, identity and checks say, before its upstreams are looked at. Pure."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from awflow.state.record import Record
+
+from awflow.reasons import FRESH, MISSING, OUTDATED, Reason
+
+PAST: dict[str, str] = {'failed': 'failed', 'timeout': 'hit its time limit', 'cancelled': 'was cancelled', 'crashed': 'crashed'}
+
+
+class Checks:
+    """What the disk and the postconditions say of what a task should have made."""
+
+    __slots__ = ('absent', 'changed', 'result_absent', 'unmet')
+
+    def __init__(
+        self, changed: Sequence[str] = (), absent: Sequence[str] = (), result_absent: bool = False, unmet: Sequence[str] = ()
+    ) -> None:
+        self.changed = changed
+        self.absent = absent
+        self.result_absent = result_absent
+        self.unmet = unmet
+
+    @property
+    def hold(self) -> bool:
+        """Whether all that should be there is there, as it was."""
+        return not (self.changed or self.absent or self.result_absent or self.unmet)
+
+    def reasons(self) -> list[Reason]:
+        """What is missing, by name."""
+        found = [Reason('output absent', path) for path in self.absent]
+        found += [Reason('result absent')] if self.result_absent else []
+        return found + [Reason('postcondition', name) for name in self.unmet]
+
+
+HOLD = Checks()
+
+
+def recorded(
+    outcome: str, changes: Sequence[Reason], checks: Callable[[], Checks], must: Reason | None
+) -> tuple[str, Sequence[Reason]]:
+    """The verdict on a task that has a record: forced, not succeeded, changed, damaged, incomplete, otherwise fresh.
+
+    `must` is the reason to run whatever the record says; `checks` is asked only if the answer can matter.
+    """
+    if must is not None:
+        return OUTDATED, (must,)
+    if outcome == 'forgotten':
+        return OUTDATED, (Reason('forgotten'),)
+    if outcome != 'succeeded':
+        return OUTDATED, (Reason('last attempt', PAST.get(outcome, outcome or 'did not end')),)
+    if changes:
+        return OUTDATED, changes
+    found = checks()
+    if found.changed:
+        return OUTDATED, [Reason('output changed', path) for path in found.changed]
+    return (FRESH, ()) if found.hold else (MISSING, found.reasons())
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[Reason]:
+    """The own components that differ, by name; digests say nothing to a reader and are not shown."""
+    reasons = []
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old:
+            reasons.append(Reason('added', name))
+        elif name not in new:
+            reasons.append(Reason('removed', name))
+        elif old[name] != new[name]:
+            reasons.append(Reason('changed', name))
+    return reasons
+
+
+def upstream_part(own: Mapping[str, str]) -> dict[str, str]:
+    """The components of an identity that name upstream elements (`each` edges); they are compared apart."""
+    return {name: digest for name, digest in own.items() if name.startswith('upstream ')}
+
+
+def local_part(own: Mapping[str, str]) -> dict[str, str]:
+    """The rest: value, paths and inputs."""
+    return {name: digest for name, digest in own.items() if not name.startswith('upstream ')}
+
+
+def is_success(record: Record | None) -> bool:
+    """Whether the last attempt on record succeeded."""
+    return record is not None and record.final and record.outcome == 'succeeded'

@@ -1,0 +1,173 @@
+"""A state as read at one moment: what the ledger, its journals and the snapshot said together."""
+
+from __future__ import annotations
+
+from awflow.state.record import Record
+from awflow.state.rows import Rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from awflow.state.ledger import Entry
+    from awflow.state.table import Table
+
+
+class Overlay:
+    """What one journal or one entry says: the highest record of each task, and facts that are about no task."""
+
+    __slots__ = ('facts', 'records')
+
+    def __init__(self) -> None:
+        self.records: dict[str, dict[str, Record]] = {}
+        self.facts: list[dict[str, Any]] = []
+
+    def extended(self, objs: Iterable[Mapping[str, Any]]) -> Overlay:
+        """This and more objects; this one stays as it is, since states already read refer to it."""
+        new = Overlay()
+        new.records = dict(self.records)
+        new.facts = list(self.facts)
+        copied: set[str] = set()
+        for obj in objs:
+            if 'task' not in obj:
+                if obj not in new.facts:
+                    new.facts.append(dict(obj))
+                continue
+            record = Record.from_dict(obj)
+            if record.job not in copied:
+                copied.add(record.job)
+                new.records[record.job] = dict(new.records.get(record.job, ()))
+            of_job = new.records[record.job]
+            known = of_job.get(record.task)
+            if known is None or known.rank < record.rank:
+                of_job[record.task] = record
+        return new
+
+
+class State:
+    """One moment of a workflow's state. Immutable; ask the store to read again for a later one.
+
+    `last` is the number of the highest entry (0: nothing was ever written), `claims` the live claims by number, `damage`
+    says where bytes were found that are no record (a killed writer leaves some, and they do no harm).
+    """
+
+    __slots__ = ('_codes', '_facts', '_live', '_rows', '_settled', 'claims', 'damage', 'entries', 'floor', 'journals', 'last',
+                 'table', 'unfolded')
+
+    def __init__(self, *, last: int = 0, floor: int = 0, table: Table | None = None,
+                 entries: Mapping[int, Entry] | None = None, claims: Mapping[int, Entry] | None = None,
+                 settled: Iterable[Overlay] = (), live: Mapping[int, list[Overlay]] | None = None,
+                 journals: Mapping[int, dict[str, int]] | None = None, damage: Iterable[str] = (), unfolded: int = 0) -> None:
+        self.last = last
+        self.floor = floor                          # the entry up to which the snapshot goes
+        self.table = table
+        self.entries = dict(entries or {})          # those above the snapshot
+        self.claims = dict(claims or {})
+        self.journals = dict(journals or {})        # live claim -> {journal: bytes read}
+        self.damage = list(damage)
+        self.unfolded = unfolded                    # bytes of ended journals and of entries above the snapshot
+        self._settled = list(settled)
+        self._live = dict(live or {})
+        self._rows: dict[str, Rows | None] = {}
+        self._codes: dict[str, dict[str, str]] | None = None
+        self._facts: dict[int, list[dict[str, Any]]] | None = None
+
+    def jobs(self) -> list[str]:
+        """Every job of which a task has a record."""
+        names = dict.fromkeys(self.table.jobs() if self.table else ())
+        for overlay in self._overlays():
+            names.update(dict.fromkeys(overlay.records))
+        return list(names)
+
+    def rows(self, job: str) -> Rows | None:
+        """What is known of a job's tasks; None if nothing is."""
+        if job not in self._rows:
+            self._rows[job] = self._merged(job, self._overlays())
+        return self._rows[job]
+
+    def settled_rows(self) -> Iterator[Rows]:
+        """The rows of every job as ended claims and entries leave them: what a snapshot folds."""
+        names = dict.fromkeys(self.table.jobs() if self.table else ())
+        for overlay in self._settled:
+            names.update(dict.fromkeys(overlay.records))
+        for job in names:
+            rows = self._merged(job, self._settled)
+            if rows:
+                yield rows
+
+    def _overlays(self) -> list[Overlay]:
+        return [*self._settled, *(overlay for number in sorted(self._live) for overlay in self._live[number])]
+
+    def _merged(self, job: str, overlays: Iterable[Overlay]) -> Rows | None:
+        base = self.table.base(job) if self.table else None
+        newer = [overlay.records[job] for overlay in overlays if job in overlay.records]
+        return Rows(job, base, newer, self.claims) if base or newer else None
+
+    @property
+    def all_codes(self) -> dict[str, dict[str, str]]:
+        if self._codes is None:
+            self._codes = dict(self.table.codes) if self.table else {}
+            for entry in [*self.claims.values(), *self.entries.values()]:
+                self._codes.update(entry.codes)
+        return self._codes
+
+    def codes(self, digest: str) -> dict[str, str]:
+        """The components that a digest of code stands for, {} if it was never said."""
+        return self.all_codes.get(digest, {})
+
+    def owner_of(self, job: str, key: str) -> int | None:
+        """The live claim that may execute this task and has not finished it."""
+        for number in sorted(self.claims, reverse=True):
+            if self.claims[number].covers(job, key):
+                return None if self._finished(number, job, key) else number
+        return None
+
+    def _finished(self, number: int, job: str, key: str) -> bool:
+        rows = self.rows(job)
+        row = rows.row(key) if rows else None
+        return rows is not None and row is not None and rows.generation(row) >= number and rows.final(row)
+
+    def started(self, number: int) -> list[Record]:
+        """The last records of tasks that were started under a claim and have not ended since."""
+        entry = self.claims.get(number)
+        found = []
+        for job in entry.tasks if entry else self.jobs():
+            rows = self.rows(job)
+            found += [rows.record(row) for row in range(len(rows))
+                      if rows.generation(row) == number and not rows.final(row)] if rows else []
+        return found
+
+    def facts(self, number: int) -> list[dict[str, Any]]:
+        """What was noted about a live claim that is no record of a task: submissions, signs of life."""
+        found = list(self.noted.get(number, ()))
+        for overlay in self._live.get(number, ()):
+            found += [fact for fact in overlay.facts if fact not in found]
+        return found
+
+    @property
+    def noted(self) -> dict[int, list[dict[str, Any]]]:
+        """What entries and the snapshot note about claims that still live."""
+        if self._facts is None:
+            self._facts = {}
+            carried = self.table.meta.get('facts', []) if self.table else []
+            for fact in [*carried, *(fact for entry in self.entries.values() for fact in entry.facts)]:
+                if fact.get('claim') in self.claims:
+                    self._facts.setdefault(fact['claim'], []).append(fact)
+        return self._facts
+
+    def dump(self) -> Iterator[dict[str, Any]]:
+        """All of it, as JSON-able objects: claims, records, what codes stand for, damage."""
+        yield {'kind': 'state', 'last': self.last, 'snapshot': self.floor, 'damage': self.damage}
+        for number, entry in sorted({**self.entries, **self.claims}.items()):
+            yield {'kind': 'entry', 'number': number, 'live': number in self.claims, **entry.to_dict()}
+        for digest, components in sorted(self.all_codes.items()):
+            yield {'kind': 'code', 'digest': digest, 'components': components}
+        for number in sorted(self.claims):
+            for fact in self.facts(number):
+                yield {'kind': 'fact', 'claim': number, **fact}
+        for job in self.jobs():
+            rows = self.rows(job)
+            for row in range(len(rows or ())):
+                assert rows is not None
+                yield {'kind': 'record', 'shows': rows.outcome(row), **rows.record(row).to_dict()}
