@@ -1,15 +1,15 @@
 """Folding a state into the bytes of its snapshot.
 
-What is folded is what ended claims and entries say, and nothing of live claims: so that a snapshot is a function of the
-ledger up to its number, whoever makes it. Rows that nothing touched since the last snapshot are copied as they lie, block by
-block; a thousand reruns of one task among 100,000 must not unpack the other 99,999.
+What is folded is what ended claims and entries say, and nothing of live claims: so that a snapshot is a function of
+the ledger up to its number, whoever makes it. Rows that nothing touched since the last snapshot are copied as they
+lie, block by block; a thousand reruns of one task among 100,000 must not unpack the other 99,999.
 """
 
 from __future__ import annotations
 
 import zlib
 from array import array
-from sys import byteorder
+from itertools import pairwise
 
 from awflow.state import jsontext, snapshot
 from awflow.state.record import EMPTY, outputs_digest, own_digest
@@ -138,10 +138,10 @@ class _Writer:
         return number
 
     def finish(self, codes: Mapping[str, Mapping[str, str]], meta: Mapping[str, Any]) -> bytes:
-        columns: dict[str, bytes | bytearray] = {name: _bytes(column) for name, column in self.integers.items()}
-        columns.update(self.digests)
+        columns: dict[str, bytes | bytearray] = {**self.digests}
+        columns.update((name, snapshot.little_endian(column)) for name, column in self.integers.items())
         columns['keys'] = self.keys
-        columns['block ends'] = _bytes(self.block_ends)
+        columns['block ends'] = snapshot.little_endian(self.block_ends)
         columns['contexts'] = jsontext.dumps(self.contexts)
         columns['jobs'] = jsontext.dumps(self.spans)
         columns['codes'] = jsontext.dumps(codes)
@@ -165,7 +165,7 @@ def _order(keys: Sequence[str]) -> tuple[Sequence[int], Sequence[str]]:
     """Rows in the order to be written: by number if all keys are numbers, else as they came."""
     numbers = [natural(key) for key in keys]
     plain = [number for number in numbers if number is not None]
-    if len(plain) < len(keys) or all(one < other for one, other in zip(plain, plain[1:])):
+    if len(plain) < len(keys) or all(one < other for one, other in pairwise(plain)):
         return range(len(keys)), keys
     order = sorted(range(len(keys)), key=plain.__getitem__)
     return order, [keys[row] for row in order]
@@ -177,7 +177,7 @@ def _packed_keys(keys: Sequence[str]) -> tuple[str, bytes]:
         return COUNTED, b''
     plain = [number for number in numbers if number is not None]
     if len(plain) == len(keys):
-        return NUMBERED, _bytes(array('q', plain))
+        return NUMBERED, snapshot.little_endian(array('q', plain))
     return NAMED, jsontext.dumps(list(keys))
 
 
@@ -186,11 +186,3 @@ def _touched_blocks(rows: Rows, order: Sequence[int]) -> set[int]:
     if rows.base is None or isinstance(order, list):
         return set(range(-(-len(order) // BLOCK)))
     return {row // BLOCK for row in rows.over}
-
-
-def _bytes(column: array[int]) -> bytes:
-    if byteorder == 'little':
-        return column.tobytes()
-    swapped = array(column.typecode, column)
-    swapped.byteswap()
-    return swapped.tobytes()

@@ -1,11 +1,11 @@
-"""Journals: append-only logs of records, one JSON object a line, that survive torn writes and two writers.
+r"""Journals: append-only logs of records, one JSON object a line, that survive torn writes and two writers.
 
-    \\n{"job":"merge",...,"sum":"<xxh3_64 of all before the comma, 16 hex digits>"}\\n
+    \n{"job":"merge",...,"sum":"<xxh3_64 of all before the comma, 16 hex digits>"}\n
 
-A writer that is killed in mid-write leaves half a line for ever, and the next writer appends right behind it. The newline
-*before* every object keeps such a half from eating its neighbour; the sum, which nothing may follow on its line, tells
-the half from a whole. On network filesystems a page that has not arrived reads as NUL bytes: such a line is no record yet,
-so who reads on later must start again at the first bad byte, never behind it.
+A writer that is killed in mid-write leaves half a line for ever, and the next writer appends right behind it. The
+newline *before* every object keeps such a half from eating its neighbour; the sum, which nothing may follow on its
+line, tells the half from a whole. On network filesystems a page that has not arrived reads as NUL bytes: such a line
+is no record yet, so who reads on later must start again at the first bad byte, never behind it.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def _whole(line: bytes) -> dict[str, Any] | None:
 class Journal:
     """One writer's file of one claim, made when the first object is appended.
 
-    `names` says of every file how many bytes are known to be on the disk. When a disk or quota is full or broken, what is
-    not known to be there is written once more, to a new file: some filesystems drop unwritten pages after the first failed
-    fsync and report success ever after.
+    `names` says of every file how many bytes are known to be on the disk. When a disk or quota is full or broken, what
+    is not known to be there is written once more, to a new file: some filesystems drop unwritten pages after the first
+    failed fsync and report success ever after.
     """
 
     __slots__ = ('_directory', '_disk', '_fd', '_file', '_stem', '_unsynced', 'names', 'size')

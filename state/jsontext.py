@@ -1,8 +1,9 @@
 """JSON as the state writes it: one line of ASCII, no spaces.
 
 Reading happens in every run, also in one that finds nothing to do, and importing `json` drags in `re` and `enum`, more
-milliseconds than the whole read takes. Its scanner is a C type that needs neither, so it is asked directly; where a Python
-has it in another shape, `json` is taken as it is. Lone surrogates, from file names that are not UTF-8, survive as escapes.
+milliseconds than the whole read takes. Its scanner is a C type that needs neither, so it is asked directly; where a
+Python has it in another shape, `json` is taken as it is. Lone surrogates, from file names that are not UTF-8, survive
+as escapes.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class _Plain:
 def _scanner() -> Callable[[str, int], tuple[Any, int]]:
     try:
         from _json import make_scanner
-        scan: Callable[[str, int], tuple[Any, int]] = make_scanner(_Plain)
+        scan: Callable[[str, int], tuple[Any, int]] = make_scanner(_Plain)      # type: ignore[arg-type]
     except (ImportError, AttributeError, TypeError):
         from json import JSONDecoder
         scan = JSONDecoder().raw_decode

@@ -94,15 +94,20 @@ def find(start: str) -> str | None:
 
 
 def prepare(layout: Layout, disk: Disk) -> None:
-    """Make the directories and the files that say what they are, before anything is written for the first time."""
+    """Make the directories and the files that say what they are, before anything is written for the first time.
+
+    The ledger's directory comes last: who finds it finds all the rest.
+    """
     with accessing('write to', layout.root):
-        for directory in (layout.root, layout.directory, layout.ledger, layout.runs):
-            make(directory, disk)
+        make(layout.root, disk)
+        make(layout.directory, disk)
         check_access(layout, disk)
         present = set(disk.listdir(layout.root))
         for name, text in _FILES.items():
             if name not in present:
                 _place(disk, f'{layout.root}/{name}', text.encode())
+        make(layout.runs, disk)
+        make(layout.ledger, disk)
         disk.fsync_dir(layout.directory)
         disk.fsync_dir(layout.root)
 

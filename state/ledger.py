@@ -1,31 +1,33 @@
 """Who may execute which tasks: one ordered ledger of entries.
 
-The problem. Two people start the same script; a laptop's run is still going when the cluster's is submitted; a submitter dies
-between asking and noting the answer. Each task must have at most one owner, and what was recorded must stay readable, on
-filesystems where locks may be local to one host, where a name that exists may look absent for a minute, and where the
-reply to a request that succeeded may be lost.
+The problem. Two people start the same script; a laptop's run is still going when the cluster's is submitted; a
+submitter dies between asking and noting the answer. Each task must have at most one owner, and what was recorded must
+stay readable, on filesystems where locks may be local to one host, where a name that exists may look absent for a
+minute, and where the reply to a request that succeeded may be lost.
 
-What does not work. `flock`: GPFS, BeeGFS and some Lustre and NFS mounts grant it to two hosts at once. A lock file that is
-deleted to break it: between reading that its owner is dead and deleting it, somebody else may have broken it and taken it
-again. Renaming over a file: the last writer wins, and the first believes that it does. Asking whether a name exists: the
-client may answer from its cache. Trusting the reply of `link`: the server did it, the reply was lost, the client asked
-again and was told that the name is taken. One file for all: appends from two clients overwrite each other.
+What does not work. `flock`: GPFS, BeeGFS and some Lustre and NFS mounts grant it to two hosts at once. A lock file
+that is deleted to break it: between reading that its owner is dead and deleting it, somebody else may have broken it
+and taken it again. Renaming over a file: the last writer wins, and the first believes that it does. Asking whether a
+name exists: the client may answer from its cache. Trusting the reply of `link`: the server did it, the reply was lost,
+the client asked again and was told that the name is taken. One file for all: appends from two clients overwrite each
+other.
 
-What this does. The state changes by *entries*, numbered from 1 without a gap, never changed and never deleted. Entry M+1 is
-written to a temporary file and published by `link`, which the server grants to one caller only. So entries are totally
-ordered, and all else is a function of that order:
+What this does. The state changes by *entries*, numbered from 1 without a gap, never changed and never deleted. Entry
+M+1 is written to a temporary file and published by `link`, which the server grants to one caller only. So entries are
+totally ordered, and all else is a function of that order:
 
-- A *claim* is an entry with `tasks`; it stands until a later entry *ends* it. Its number is the generation of every record
-  made under it, so records of a process that lost its claim without noticing lose against newer ones.
+- A *claim* is an entry with `tasks`; it stands until a later entry *ends* it. Its number is the generation of every
+  record made under it, so records of a process that lost its claim without noticing lose against newer ones.
 - What a claim's processes record goes to *journals* named by number, nonce and writer, one for every host. An end names
   the journals and how many bytes of each count: a reader of an ended claim knows whether it has seen everything.
 - A *snapshot* M holds all that the entries up to M and the ended claims among them say. It makes reading cheap, changes
   nothing, and only after it is published the journals that it folds are deleted.
 
 A publisher (1) makes its temporary file in the ledger's directory, because a client that changes a directory drops its
-cached listing; (2) reads; (3) decides; (4) links; (5) removes the temporary file, so that a link that was delayed on its way
-can no longer be executed; and (6) reads again: the entry is published if and only if number M+1 bears its nonce, whatever
-`link` replied. A reader lists, and opens only names just listed; when anything is missing or not whole, it starts over.
+cached listing; (2) reads; (3) decides; (4) links; (5) removes the temporary file, so that a link that was delayed on
+its way can no longer be executed; and (6) reads again: the entry is published if and only if number M+1 bears its
+nonce, whatever `link` replied. A reader lists, and opens only names just listed; when anything is missing or not
+whole, it starts over.
 
 Evidence that an owner is dead is gathered *before* the read that decides: were it gathered after, the owner could have
 published its last records and ended in between, and the end would leave them out.
@@ -38,7 +40,7 @@ from awflow.state.snapshot import VERSION, Damaged, newer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from typing import Any
 
 TEMPORARY = '.tmp-'
@@ -97,10 +99,10 @@ def journal_stem(number: int, nonce: str, writer: str = '') -> str:
 class Entry:
     """One entry of the ledger, as it stands in its file.
 
-    `tasks` maps a job to the encoded keys that the entry claims; `ends` maps the number of a claim to {'why', 'journals':
-    {name: bytes}}; `records` are JSON forms of records that are final from the start; `codes` names the components of code
-    digests; `facts` are notes on claims that are no record of a task ({'claim': n, ...}); `owner` is a liveness.Owner's
-    JSON form; `root` and `script` say where it came from, for humans.
+    `tasks` maps a job to the encoded keys that the entry claims; `ends` maps the number of a claim to {'why',
+    'journals': {name: bytes}}; `records` are JSON forms of records that are final from the start; `codes` names the
+    components of code digests; `facts` are notes on claims that are no record of a task ({'claim': n, ...}); `owner`
+    is a liveness.Owner's JSON form; `root` and `script` say where it came from, for humans.
     """
 
     __slots__ = ('_keys', 'codes', 'ends', 'extra', 'facts', 'format', 'nonce', 'owner', 'parent', 'records', 'root', 'run',
@@ -140,6 +142,12 @@ class Entry:
     def covers(self, job: str, key: str) -> bool:
         return job in self.tasks and key in self.keys(job)
 
+    def shared_with(self, other: Entry) -> Iterator[tuple[str, str]]:
+        """Job and key of every task that both claim."""
+        for job in self.tasks.keys() & other.tasks.keys():
+            for key in self.keys(job) & other.keys(job):
+                yield job, key
+
     def to_dict(self) -> dict[str, Any]:
         fields = {name: getattr(self, name) for name in self._FIELDS}
         fields['ends'] = {str(number): end for number, end in self.ends.items()}
@@ -166,7 +174,8 @@ class Entry:
 
 
 def encode_keys(keys: Collection[str]) -> str | list[str]:
-    """Keys as they stand in a claim: '0-9,15' for numbers, '-' for the task of a job without array, else a sorted list."""
+    """Keys as they stand in a claim: '0-9,15' for numbers, '-' for the task of a job without array, else a sorted
+    list."""
     from awflow.state.table import natural
 
     found = set(keys)

@@ -1,9 +1,9 @@
 """Does the owner of a claim still live? Evidence, not guesses.
 
-A pid alone says little: it is used again, and the same number means another process on another host or in another container.
-What identifies a process is the boot, the pid namespace, the pid and the clock tick since boot at which it started; the
-last cannot repeat for one pid within a boot, and unlike the start time in seconds it does not move when the clock is set.
-Clocks and silence prove nothing, so what cannot be seen from here is `suspect`, never dead.
+A pid alone says little: it is used again, and the same number means another process on another host or in another
+container. What identifies a process is the boot, the pid namespace, the pid and the clock tick since boot at which it
+started; the last cannot repeat for one pid within a boot, and unlike the start time in seconds it does not move when
+the clock is set. Clocks and silence prove nothing, so what cannot be seen from here is `suspect`, never dead.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ class Proc:
             return os.readlink('/proc/self/ns/pid')
         except OSError:
             return ''
+
+    def user(self) -> str:
+        import pwd      # may ask a directory server, so only who writes asks
+
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            return f'uid {os.getuid()}'
 
     def pid(self) -> int:
         return os.getpid()

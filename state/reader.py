@@ -1,8 +1,9 @@
 """Reading a state: list, open only what was listed, start over when anything is missing or not whole.
 
-What was read once and cannot change (entries, snapshots, journals of ended claims) is kept by name, so that a driver that
-polls opens only what is new. One thing may change names that cannot change: somebody restores a backup or removes the directory
-and starts anew. So each look reads the newest entry it knows once more; if that differs, all that is kept is dropped.
+What was read once and cannot change (entries, snapshots, journals of ended claims) is kept by name, so that a driver
+that polls opens only what is new. One thing may change names that cannot change: somebody restores a backup or removes
+the directory and starts anew. So each look reads the newest entry it knows once more; if that differs, all that is
+kept is dropped.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from awflow.state.layout import Layout
 
 PATIENCE = 90.0         # seconds for which a network filesystem may show a name and not the bytes, or the reverse
+_HOLE_PATIENCE = 10.0   # seconds for pages that read as NUL to arrive; those that a power cut left never will
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _ELSEWHERE = (errno.ENOENT, errno.ESTALE, errno.EIO, errno.ENOTDIR)
 
@@ -39,14 +41,15 @@ class _Again(Exception):    # noqa: N818  no error: start over
 class _Kept:
     """What was read and cannot change, by name."""
 
-    __slots__ = ('ended', 'entries', 'live', 'newest', 'sizes', 'table')
+    __slots__ = ('ended', 'entries', 'holes', 'live', 'newest', 'sizes', 'table')
 
     def __init__(self) -> None:
         self.entries: dict[int, Entry] = {}
         self.sizes: dict[int, int] = {}                                 # bytes of each entry
         self.newest: tuple[int, bytes] = (0, b'')                       # the highest entry known, as its bytes
         self.table: tuple[int, Table | None] = (0, None)
-        self.ended: dict[tuple[str, int], tuple[Overlay, list[int]]] = {}
+        self.ended: dict[tuple[str, int], tuple[Overlay, list[int]]] = {}      # journals, and inline records of entries
+        self.holes: dict[tuple[str, int], float] = {}                   # when a journal was first seen with holes
         self.live: dict[str, tuple[int, int, Overlay, list[int]]] = {}  # offset to resume at, bytes seen, ...
 
 
@@ -184,9 +187,24 @@ class Reader:
             if len(data) < length:
                 raise _Again(name, f'it has {len(data)} bytes of {length}')
             bad: list[int] = []
-            self._kept.ended[key] = (Overlay().extended(parse(data, bad)), bad)
+            overlay = Overlay().extended(parse(data, bad))
+            if bad and b'\0' in data and self._may_arrive(key):
+                raise _Again(name, 'pages of it are missing')
+            self._kept.ended[key] = (overlay, bad)
             self._kept.live.pop(name, None)
         return self._kept.ended[key]
+
+    def _may_arrive(self, key: tuple[str, int]) -> bool:
+        now = self.disk.monotonic()
+        return now - self._kept.holes.setdefault(key, now) < _HOLE_PATIENCE
+
+    def inline(self, number: int, entry: Entry) -> Overlay:
+        """The records that stand in an entry itself."""
+        key = (claim_name(number), self._kept.sizes[number])
+        if key not in self._kept.ended:
+            records = ({**fields, 'generation': number} for fields in entry.records)
+            self._kept.ended[key] = (Overlay().extended(records), [])
+        return self._kept.ended[key][0]
 
     def live_journal(self, name: str) -> tuple[Overlay, int, list[int]]:
         """What a growing journal says so far, its length and where it is torn; only what is new is read."""
@@ -220,7 +238,7 @@ class _Look:
 
     def inline(self, number: int, entry: Entry) -> None:
         if entry.records:
-            self.settled.append(Overlay().extended({**fields, 'generation': number} for fields in entry.records))
+            self.settled.append(self._reader.inline(number, entry))
 
     def ended(self, journals: dict[str, int]) -> None:
         for name, length in journals.items():

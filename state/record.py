@@ -27,10 +27,10 @@ _SECONDS = ('started', 'ended', 'user', 'system')
 class Record:
     """The last attempt of one task: how it ended, what it depended on, what it made, where and when.
 
-    Digests are 32 hex digits. `end` is the outcome as dependents compare it; `own` holds the components of this task alone,
-    `upstream` those that all tasks of the job share; `outputs` maps a path to [digest, bytes]. Times are seconds (`started`
-    and `ended` since the epoch), kept to the millisecond; `rss` is bytes. `extra` carries what a newer version wrote.
-    Not to be changed once made: states and caches share them.
+    Digests are 32 hex digits. `end` is the outcome as dependents compare it; `own` holds the components of this task
+    alone, `upstream` those that all tasks of the job share; `outputs` maps a path to [digest, bytes]. Times are
+    seconds (`started` and `ended` since the epoch), kept to the millisecond; `rss` is bytes. `extra` carries what a
+    newer version wrote. Not to be changed once made: states and caches share them.
     """
 
     __slots__ = (*(name for name, _ in _DEFAULTS), 'extra')

@@ -21,8 +21,8 @@ class RowColumns:
     """The columns that a plan compares, one element a row; for jobs of which all is in the snapshot.
 
     `outcome` (index into table.OUTCOMES; 0 is a task that was started and never ended: crashed), `flags` (table.FINAL,
-    table.RESULT) and `context` (index into `contexts`, pairs of code digest and upstream) are integers; `own`, `outputs` and
-    `end` hold 16 bytes a row, all zero where there is none.
+    table.RESULT) and `context` (index into `contexts`, pairs of code digest and upstream) are integers; `own`,
+    `outputs` and `end` hold 16 bytes a row, all zero where there is none.
     """
 
     __slots__ = ('context', 'contexts', 'end', 'flags', 'outcome', 'outputs', 'own')

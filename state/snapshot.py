@@ -1,9 +1,11 @@
 """Framing of named binary columns in one file: knows bytes and names, nothing of what they mean.
 
-    magic 8 | version u32 | directory length u32 | directory | columns, each at a multiple of 16 | xxh3_64 of all before, 8
+    magic 8 | version u32 | directory length u32 | directory | columns, each at a multiple of 16 | xxh3_64 of all
+    before, 8
 
-All integers are little-endian. The directory holds, per column: length of its name u16, name (UTF-8), offset u64, bytes u64.
-The column `meta` is a JSON object. The trailer lies at the end in every version, so damage is told from novelty.
+All integers are little-endian. The directory holds, per column: length of its name u16, name (UTF-8), offset u64,
+bytes u64. The column `meta` is a JSON object. The trailer lies at the end in every version, so damage is told from
+novelty.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from awflow.state import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Mapping
     from typing import Any
 
@@ -96,6 +99,14 @@ class Snapshot:
         swapped = array(code, column.tobytes())
         swapped.byteswap()
         return memoryview(swapped)
+
+
+def little_endian(column: array[int]) -> bytes:
+    """The bytes of an array of integers as a column holds them."""
+    if sys.byteorder == 'big':
+        column = column[:]
+        column.byteswap()
+    return column.tobytes()
 
 
 def newer(version: object) -> StateVersionError:

@@ -21,18 +21,17 @@ class Overlay:
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, Record]] = {}
-        self.facts: list[dict[str, Any]] = []
+        self.facts: dict[str, dict[str, Any]] = {}      # by their spelling, so that a line read twice counts once
 
     def extended(self, objs: Iterable[Mapping[str, Any]]) -> Overlay:
-        """This and more objects; this one stays as it is, since states already read refer to it."""
+        """A copy with more objects; states already read refer to the old one, which stays as it is."""
         new = Overlay()
         new.records = dict(self.records)
-        new.facts = list(self.facts)
+        new.facts = dict(self.facts)
         copied: set[str] = set()
         for obj in objs:
             if 'task' not in obj:
-                if obj not in new.facts:
-                    new.facts.append(dict(obj))
+                new.facts[repr(obj)] = dict(obj)
                 continue
             record = Record.from_dict(obj)
             if record.job not in copied:
@@ -48,17 +47,18 @@ class Overlay:
 class State:
     """One moment of a workflow's state. Immutable; ask the store to read again for a later one.
 
-    `last` is the number of the highest entry (0: nothing was ever written), `claims` the live claims by number, `damage`
-    says where bytes were found that are no record (a killed writer leaves some, and they do no harm).
+    `last` is the number of the highest entry (0: nothing was ever written), `claims` the live claims by number,
+    `damage` says where bytes were found that are no record (a killed writer leaves some, and they do no harm).
     """
 
-    __slots__ = ('_codes', '_facts', '_live', '_rows', '_settled', 'claims', 'damage', 'entries', 'floor', 'journals', 'last',
-                 'table', 'unfolded')
+    __slots__ = ('_codes', '_facts', '_live', '_rows', '_settled', 'claims', 'damage', 'entries', 'floor', 'journals',
+                 'last', 'table', 'unfolded')
 
     def __init__(self, *, last: int = 0, floor: int = 0, table: Table | None = None,
                  entries: Mapping[int, Entry] | None = None, claims: Mapping[int, Entry] | None = None,
                  settled: Iterable[Overlay] = (), live: Mapping[int, list[Overlay]] | None = None,
-                 journals: Mapping[int, dict[str, int]] | None = None, damage: Iterable[str] = (), unfolded: int = 0) -> None:
+                 journals: Mapping[int, dict[str, int]] | None = None, damage: Iterable[str] = (),
+                 unfolded: int = 0) -> None:
         self.last = last
         self.floor = floor                          # the entry up to which the snapshot goes
         self.table = table
@@ -120,10 +120,18 @@ class State:
         """The live claim that may execute this task and has not finished it."""
         for number in sorted(self.claims, reverse=True):
             if self.claims[number].covers(job, key):
-                return None if self._finished(number, job, key) else number
+                return None if self.finished(number, job, key) else number
         return None
 
-    def _finished(self, number: int, job: str, key: str) -> bool:
+    def finished(self, number: int, job: str, key: str) -> bool:
+        """Has the live claim a final record of a task that it covers, or did a later entry record its end?
+
+        The claim's own journals are asked first: a later claim on a task that this one finished is in order, and its
+        records must not make the task look unfinished here.
+        """
+        own = [found for overlay in self._live.get(number, ()) if (found := overlay.records.get(job, {}).get(key))]
+        if own and max(own, key=_rank).final:
+            return True
         rows = self.rows(job)
         row = rows.row(key) if rows else None
         return rows is not None and row is not None and rows.generation(row) >= number and rows.final(row)
@@ -142,7 +150,7 @@ class State:
         """What was noted about a live claim that is no record of a task: submissions, signs of life."""
         found = list(self.noted.get(number, ()))
         for overlay in self._live.get(number, ()):
-            found += [fact for fact in overlay.facts if fact not in found]
+            found += overlay.facts.values()
         return found
 
     @property
@@ -171,3 +179,7 @@ class State:
             for row in range(len(rows or ())):
                 assert rows is not None
                 yield {'kind': 'record', 'shows': rows.outcome(row), **rows.record(row).to_dict()}
+
+
+def _rank(record: Record) -> tuple[int, tuple[int, int], bool, str]:
+    return record.rank

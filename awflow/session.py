@@ -1,0 +1,291 @@
+"""A run under way: what is to be done with a task that is ready, and what is recorded when it has ended.
+
+A backend drives it and knows processes; the session knows identities, records and outcomes.
+"""
+
+from __future__ import annotations
+
+import os
+from secrets import token_hex
+from time import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Any
+
+    from awflow.frontier import Row
+    from awflow.state.grant import Grant
+    from awflow.state.store import Store
+    from awflow.subject import Subject
+    from awflow.survey import Survey
+
+from awflow.frontier import Frontier
+from awflow.plan import IN, Plan, task_name
+from awflow.reasons import MAYBE
+from awflow.state.layout import safe
+from awflow.state.record import Record
+from awflow.verdict import local_part, upstream_part
+
+BAD = ('failed', 'timeout', 'cancelled', 'crashed')
+
+
+class Attempt:
+    """One execution of one task: its identity as it starts."""
+
+    __slots__ = ('id', 'number', 'own', 'restart', 'retry', 'row', 'started', 'upstream')
+
+    def __init__(self, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:
+        self.number, self.row = task
+        self.retry = retry
+        self.id = token_hex(16)
+        self.upstream = upstream
+        self.own = own
+        self.started = time()
+
+    @property
+    def task(self) -> Row:
+        """Its place in the plan."""
+        return self.number, self.row
+
+
+class Failure:
+    """A task that did not succeed: what the summary and `Run.failures` say of it."""
+
+    __slots__ = ('error', 'job', 'log', 'outcome', 'task', 'value')
+
+    def __init__(self, job: str, task: str, value: object, outcome: str, error: str, log: str) -> None:
+        self.job = job
+        self.task = task
+        self.value = value
+        self.outcome = outcome
+        self.error = error
+        self.log = log
+
+    def __str__(self) -> str:
+        return f'{task_name(self.job, self.task)}  {self.outcome}: {self.error}'
+
+    def to_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {'job': self.job, 'task': self.task, 'outcome': self.outcome, 'error': self.error, 'log': self.log}
+
+
+class Session:
+    """The tasks of one granted plan, from ready to recorded."""
+
+    def __init__(self, run: str, store: Store, survey: Survey, plan: Plan, frontier: Frontier, grant: Grant | None) -> None:
+        self.run = run
+        self.store = store
+        self.survey = survey
+        self.plan = plan
+        self.frontier = frontier
+        self.grants: dict[Row, Grant] = {}
+        self.grant = grant
+        self.failures: list[Failure] = []
+        self.executed: list[str] = []  # names of tasks, in order of their end
+        self.counts: dict[str, int] = {}
+        self.parent = os.environ.get('AWFLOW_PARENT', '')
+        self._used = False  # whether the claim has ever started a task
+
+    def subject(self, task: Row) -> Subject:
+        """The job of a task."""
+        return self.survey.subjects[task[0]]
+
+    def name(self, task: Row) -> str:
+        """What a task is called."""
+        subject = self.subject(task)
+        return task_name(subject.name, subject.keys[task[1]])
+
+    def unsettled(self, number: int) -> bool:
+        """Whether any task of a job may still have to run."""
+        return IN in self.plan.jobs[number].mark
+
+    # -- before a task -------------------------------------------------------------------------------------------------
+
+    def prepare(self, task: Row, retry: int = 0) -> Attempt | None:
+        """What will run, or None if the task proves unchanged, which is then noted."""
+        subject = self.subject(task)
+        shared, partners = self.frontier.outcomes(task)
+        inputs = self.survey.inputs(subject, task[1])
+        attempt = Attempt(task, retry, shared, subject.own(task[1], inputs, partners))
+        if self.plan.jobs[task[0]].kind(task[1]) == MAYBE and not retry and self._unchanged(subject, attempt):
+            self._count('unchanged')
+            self.frontier.ended(task, True, self.plan.jobs[task[0]].facts.ends[task[1]])
+            return None
+        self._keep(task)
+        self.frontier.take(task)
+        return attempt
+
+    def _unchanged(self, subject: Subject, attempt: Attempt) -> bool:
+        assert subject.rows is not None, 'a task that may be unchanged has a record'
+        row = subject.rows.row(subject.keys[attempt.row])
+        assert row is not None, 'a task that may be unchanged has a record'
+        record = subject.rows.record(row)
+        same_own = local_part(record.own) == local_part(attempt.own)
+        if subject.job.mode == 'all':
+            return same_own and record.upstream == attempt.upstream and upstream_part(record.own) == upstream_part(attempt.own)
+        now = {**attempt.upstream, **upstream_part(attempt.own)}
+        used = {**record.upstream, **upstream_part(record.own)}
+        return same_own and all(now.get(name) == end for name, end in used.items())
+
+    def _keep(self, task: Row) -> None:
+        """Move outputs that somebody edited out of the way before the task overwrites them."""
+        for reason in self.plan.jobs[task[0]].reasons.get(task[1], ()):
+            if reason.kind == 'output changed' and os.path.lexists(reason.name):
+                kept = self.store.layout.kept_dir()
+                os.makedirs(kept, exist_ok=True)
+                os.rename(reason.name, os.path.join(kept, f'{safe(reason.name)}-{self.run}-{token_hex(4)}'))
+
+    def order(self, attempt: Attempt, environment: Mapping[str, str], cuda: str | None) -> dict[str, Any]:
+        """What a worker is told, as JSON can say it."""
+        subject = self.subject(attempt.task)
+        paths = self.survey.input_paths(subject, attempt.row) if subject.job.input_specs else {}
+        produced = {path: d for path in paths if path in self.survey.producers and (d := self.survey.produced(path))}
+        layout, number = self.store.layout, self.generation(attempt.task)
+        parent = {'run': self.run, 'task': self.name(attempt.task), 'attempt': attempt.id, 'workflow': layout.workflow, 'state': layout.root}
+        return {
+            'job': subject.name,
+            'task': subject.keys[attempt.row],
+            'position': -1 if subject.job.array is None else attempt.row,
+            'generation': number,
+            'attempt': [0, attempt.retry],
+            'id': attempt.id,
+            'outputs': subject.outputs.get(attempt.row, []),
+            'inputs': list(paths),
+            'stat': [path for path, stat in paths.items() if stat],
+            'produced': produced,
+            'env': dict(environment),
+            'cuda': cuda,
+            'cwd': os.getcwd(),
+            'results_file': os.path.join(layout.results_dir(subject.name), f'{number}.pickles'),
+            'parent': parent,
+            'state': layout.root,
+            'workflow': layout.workflow,
+        }
+
+    def generation(self, task: Row) -> int:
+        """The number of the claim under which a task runs."""
+        grant = self.grants.get(task, self.grant)
+        assert grant is not None, 'only claimed tasks run'
+        return grant.number
+
+    def _journal(self, task: Row, record: Record) -> None:
+        grant = self.grants.get(task, self.grant)
+        assert grant is not None, 'only claimed tasks are recorded'
+        grant.journal.append([record.to_dict()])
+
+    def started(self, attempt: Attempt) -> None:
+        """Note that an attempt starts: without an end on record it counts as crashed."""
+        attempt.started = time()
+        self._journal(attempt.task, self._record(attempt, final=False, started=attempt.started))
+
+    def holds(self) -> bool:
+        """Whether this run may still start tasks."""
+        grants = [self.grant, *self.grants.values()]
+        return all(grant.holds() for grant in grants if grant is not None)
+
+    def sync(self) -> None:
+        """Make what was recorded durable."""
+        for grant in {id(g): g for g in [self.grant, *self.grants.values()] if g is not None}.values():
+            grant.sync()
+
+    # -- after a task --------------------------------------------------------------------------------------------------
+
+    def _record(self, attempt: Attempt, **fields: Any) -> Record:
+        subject = self.subject(attempt.task)
+        return Record(
+            job=subject.name, task=subject.keys[attempt.row], generation=self.generation(attempt.task), run=self.run,
+            attempt=(0, attempt.retry), id=attempt.id, code=subject.code, upstream=attempt.upstream, own=attempt.own, **fields,
+        )  # fmt: skip
+
+    def ended(self, attempt: Attempt, outcome: str, report: Mapping[str, Any], usage: Mapping[str, Any], *, last: bool) -> None:
+        """Record how an attempt ended. `last`: no retry follows, so the task has ended too."""
+        subject = self.subject(attempt.task)
+        record = self._record(
+            attempt, final=True, outcome=outcome, end=report['end'] if outcome == 'succeeded' else attempt.id,
+            outputs={path: list(content) for path, content in report.get('outputs', {}).items()},
+            result=report.get('result'), checks=report.get('checks', []), inputs_changed=report.get('inputs_changed', []),
+            exit=report.get('exit'), error=report.get('error'), started=attempt.started, ended=time(), **usage,
+        )  # fmt: skip
+        if report.get('inputs'):
+            upstream = {name: end for name, end in attempt.own.items() if name.startswith('upstream ')}
+            record.own = subject.own(attempt.row, report['inputs'], {}) | upstream
+        self._journal(attempt.task, record)
+        self.executed.append(self.name(attempt.task))
+        if not last:
+            return
+        self._count(outcome)
+        self.survey.made.update({path: content[0] for path, content in record.outputs.items()})
+        if outcome in BAD:
+            self.fail(attempt.task, record)
+        self.frontier.ended(attempt.task, outcome == 'succeeded', bytes.fromhex(record.end))
+
+    def fail(self, task: Row, record: Record) -> None:
+        """Note a task that did not succeed, here or elsewhere."""
+        subject = self.subject(task)
+        said = (record.error or {}).get('line') or (record.error or {}).get('type') or record.note or 'it left no word'
+        kind = (record.error or {}).get('type', '')
+        text = f'{kind}: {said}' if kind[:1].isupper() and said != kind else said
+        log = os.path.relpath(os.path.join(self.store.layout.directory, record.log)) if record.log else ''
+        value = subject.value(task[1])
+        self.failures.append(Failure(subject.name, subject.keys[task[1]], value, record.outcome, text, log))
+
+    def _count(self, outcome: str) -> None:
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+
+    # -- tasks of others -----------------------------------------------------------------------------------------------
+
+    def look_elsewhere(self) -> None:
+        """See how tasks that other runs execute are getting on, and take over those whose owner is gone."""
+        state = self.store.read()
+        evidence = self.store.evidence(state)
+        dead = {number: found.why for number, found in evidence.items() if found.state == 'dead'}
+        if dead:
+            state = self.store.read()
+        orphans: list[Row] = []
+        for task in sorted(self.frontier.elsewhere):
+            subject = self.subject(task)
+            key = subject.keys[task[1]]
+            claim = state.owner_of(subject.name, key)
+            if claim is not None and claim not in dead:
+                continue
+            rows = state.rows(subject.name)
+            row = rows.row(key) if rows is not None else None
+            record = rows.record(row) if rows is not None and row is not None and rows.final(row) else None
+            if claim is None and record is not None and record.generation > self._seen_generation(task):
+                self._ended_elsewhere(task, record)
+            else:
+                orphans.append(task)
+        if orphans:
+            self._take_over(orphans, state, dead)
+
+    def _seen_generation(self, task: Row) -> int:
+        """The generation on record when the plan was made."""
+        subject = self.subject(task)
+        row = subject.rows.row(subject.keys[task[1]]) if subject.rows is not None else None
+        if subject.rows is None or row is None or not subject.rows.final(row):
+            return 0
+        return subject.rows.generation(row)
+
+    def _ended_elsewhere(self, task: Row, record: Record) -> None:
+        self._count('attached')
+        self.survey.made.update({path: str(content[0]) for path, content in record.outputs.items()})
+        if record.outcome in BAD:
+            self.fail(task, record)
+        self.frontier.ended(task, record.outcome == 'succeeded', bytes.fromhex(record.end))
+
+    def _take_over(self, tasks: Collection[Row], state: Any, dead: Mapping[int, str]) -> None:
+        claim: dict[str, list[str]] = {}
+        for task in tasks:
+            subject = self.subject(task)
+            claim.setdefault(subject.name, []).append(subject.keys[task[1]])
+        codes = {self.subject(t).code: self.subject(t).components for t in tasks}
+        with self.store.turn():
+            grant = self.store.publish(run=self.run, expected=state, tasks=claim, dead=dead, codes=codes, owner=self.owner)
+        if grant is None:
+            return  # somebody was faster: look again later
+        for task in tasks:
+            self.grants[task] = grant
+            self.frontier.release(task)
+
+    owner: Any = None  # set by the run: the processes that act for it

@@ -1,0 +1,277 @@
+"""The survey: asks the disk, the conditions and the state what the plan wants to know."""
+
+from __future__ import annotations
+
+import os
+from secrets import token_hex
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from awflow.state.digests import Digests
+    from awflow.state.record import Record
+    from awflow.state.view import State
+
+from awflow.errors import DefinitionError, InFlightError
+from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, task_name
+from awflow.reasons import FRESH, MISSING, Reason
+from awflow.specs import expand_inputs
+from awflow.subject import Subject, producers
+from awflow.verdict import HOLD, Checks, differences, local_part, recorded, upstream_part
+
+ABSENT = 'absent'  # the digest of an input that is not there (yet)
+BASES = {FRESH: FRESH_ROW, MISSING: MISSING_ROW}
+
+
+class Survey:
+    """What is known of the world at one moment, for the jobs of one schedule, upstream first."""
+
+    def __init__(self, subjects: list[Subject], state: State, digests: Digests, directory: str, dead: Container[int] = ()) -> None:
+        self.subjects = subjects
+        self.state = state
+        self.digests = digests
+        self.directory = directory  # of the workflow's state
+        self.producers = producers(subjects)
+        self.dead = dead  # claims whose owners are known to be dead: their tasks are free
+        self.made: dict[str, str] = {}  # outputs of this run -> digest; they replace what records say
+        self.drafts: dict[tuple[int, int], dict[str, list[object]]] = {}  # of what may be adopted: its outputs
+        self._same_code: dict[tuple[int, str], Sequence[Reason]] = {}
+        self._result_files: dict[str, frozenset[str]] = {}
+        self._named: frozenset[str] | None = None
+
+    def facts(self) -> list[Facts]:
+        """What the plan is made of. Calls the postconditions of tasks for which they can matter."""
+        return [self._job(subject) for subject in self.subjects]
+
+    # -- one job -------------------------------------------------------------------------------------------------------
+
+    def _job(self, subject: Subject) -> Facts:
+        facts = Facts(subject.name, subject.keys, subject.links, subject.job.mode)
+        facts.scheduled = subject.scheduled
+        facts.declares_outputs = subject.job.declares_outputs
+        must = self._must(subject)
+        for row, key in enumerate(subject.keys):
+            base, reasons = self._row(subject, facts, row, key, must)
+            facts.base[row] = base
+            if reasons:
+                facts.reasons[row] = reasons
+        return facts
+
+    def _must(self, subject: Subject) -> Reason | None:
+        if subject.forced:
+            return Reason('forced')
+        return None if subject.pruning else Reason('prune=False')
+
+    def _row(self, subject: Subject, facts: Facts, row: int, key: str, must: Reason | None) -> tuple[int, Sequence[Reason]]:
+        known = subject.rows.row(key) if subject.rows is not None else None
+        claim = self.state.owner_of(subject.name, key) if self.state.claims else None
+        if claim is not None and claim not in self.dead:
+            return self._elsewhere(subject, row, key, claim, must)
+        if known is None:
+            facts.never.add(row)
+            inputs = self.inputs(subject, row)
+            if must is None and self._adoptable(subject, row, inputs):
+                facts.ends[row] = self._adoption(subject, row)
+                return FRESH_ROW, (Reason('adopted'),)
+            return MISSING_ROW, (Reason('never ran'),)
+        rows = subject.rows
+        assert rows is not None, 'a known row has rows'
+        facts.ends[row] = rows.end(known) or bytes(16)
+        outcome = rows.outcome(known) if rows.final(known) else 'crashed'
+        inputs = self.inputs(subject, row)  # a missing input is an error whatever else is true
+        changes = self._changes(subject, row, known, inputs) if outcome == 'succeeded' else ()
+        verdict, reasons = recorded(outcome, changes, lambda: self._checks(subject, row, known), must)
+        facts.used[row] = self._used(subject, known)
+        return BASES.get(verdict, OUTDATED_ROW), reasons
+
+    def _used(self, subject: Subject, known: int) -> Mapping[str, str]:
+        """The upstream outcomes that the record says were used."""
+        assert subject.rows is not None
+        used = subject.rows.upstream(known)
+        if any(link.partners is not None for link in subject.links):
+            own = upstream_part(subject.rows.record(known).own)
+            used = {**used, **{name.removeprefix('upstream '): end for name, end in own.items()}}
+        return used
+
+    # -- identity ------------------------------------------------------------------------------------------------------
+
+    def inputs(self, subject: Subject, row: int) -> dict[str, str]:
+        """The digests of a task's inputs now; of what an ancestor makes, from its record."""
+        if not subject.job.input_specs:
+            return {}
+        return {path: self._input(subject, row, path, stat) for path, stat in self.input_paths(subject, row).items()}
+
+    def input_paths(self, subject: Subject, row: int) -> dict[str, bool]:
+        """The paths of a task's inputs as they expand now -> whether size and time are enough."""
+        made = [path for path, (number, _) in self.producers.items() if number in subject.above]
+        specs = subject.job.input_specs
+        return expand_inputs(specs, subject.value(row), subject.title(row), subject.name, made)
+
+    def produced(self, path: str) -> str | None:
+        """The digest of a declared output as its producer's record says."""
+        if path in self.made:
+            return self.made[path]
+        number, row = self.producers[path]
+        producer = self.subjects[number]
+        known = producer.rows.row(producer.keys[row]) if producer.rows is not None else None
+        if known is None or producer.rows is None:
+            return None
+        content = producer.rows.record(known).outputs.get(path)
+        return str(content[0]) if content else None
+
+    def _input(self, subject: Subject, row: int, path: str, stat: bool) -> str:
+        maker = self.producers.get(path)
+        task = task_name(subject.name, subject.keys[row])
+        if maker is not None:
+            if maker == (subject.number, row):
+                raise DefinitionError('task {task} declares {path} as its input and its output', '', task=task, path=path)
+            if maker[0] not in subject.above:
+                other = self.subjects[maker[0]].name
+                raise DefinitionError(
+                    'task {task} reads {path}, which {producer!r} makes, but does not wait for it', 'Add @after({producer}).',
+                    task=task, path=path, producer=other, site=subject.job.site,
+                )  # fmt: skip
+            if (recorded_digest := self.produced(path)) is not None:
+                return recorded_digest
+        if stat:
+            signature = self.digests.stat_only(path)
+            content_digest = str(signature) if signature else None
+        else:
+            content = self.digests.of(path)
+            content_digest = content.digest if content else None
+        if content_digest is None:
+            if not subject.links:
+                raise DefinitionError(
+                    'task {task} reads {path}, which does not exist', 'Make the file, or add @after the job that makes it.',
+                    task=task, path=path, directory=os.getcwd(), site=subject.job.site,
+                )  # fmt: skip
+            return ABSENT
+        return content_digest
+
+    def code_changes(self, subject: Subject, old: str) -> Sequence[Reason]:
+        """How the code on record differs from the code now, component by component; nothing if it does not count."""
+        if old == subject.code:
+            return ()
+        cached = self._same_code.get((subject.number, old))
+        if cached is None:
+            cached = self._same_code[subject.number, old] = _code_reasons(self.state.codes(old), subject.components)
+        return cached
+
+    def _changes(self, subject: Subject, row: int, known: int, inputs: Mapping[str, str]) -> Sequence[Reason]:
+        rows = subject.rows
+        assert rows is not None
+        changes = list(self.code_changes(subject, rows.code(known)))
+        record_own = None
+        own = subject.own(row, inputs, {})
+        if own or any(rows.own(known)):
+            record_own = local_part(rows.record(known).own)
+            changes += differences(record_own, own)
+        return changes
+
+    # -- checks --------------------------------------------------------------------------------------------------------
+
+    def _checks(self, subject: Subject, row: int, known: int) -> Checks:
+        rows = subject.rows
+        assert rows is not None
+        changed, absent = [], []
+        if row in subject.outputs:
+            for path, (digest, _) in rows.record(known).outputs.items():
+                content = self.digests.of(path)
+                if content is None:
+                    absent.append(path)
+                elif content.digest != digest:
+                    changed.append(path)
+        gone = rows.has_result(known) and not self._has_result(rows.record(known))
+        unmet = self._unmet(subject, row)
+        return Checks(changed, absent, gone, unmet) if changed or absent or gone or unmet else HOLD
+
+    def _has_result(self, record: Record) -> bool:
+        assert record.result is not None
+        folder, _, name = os.path.join(self.directory, record.result['file']).rpartition('/')
+        if folder not in self._result_files:
+            try:
+                self._result_files[folder] = frozenset(os.listdir(folder))
+            except FileNotFoundError:
+                self._result_files[folder] = frozenset()
+        return name in self._result_files[folder]
+
+    def _unmet(self, subject: Subject, row: int) -> list[str]:
+        """The postconditions that do not hold; one that raises does not hold."""
+        unmet = []
+        for condition in subject.job.postconditions:
+            try:
+                holds = condition.holds(subject.value(row))
+            except Exception:  # noqa: BLE001  the user's code; at planning, raising means that it does not hold
+                holds = False
+            if not holds:
+                unmet.append(condition.name)
+        return unmet
+
+    # -- adoption ------------------------------------------------------------------------------------------------------
+
+    def _adoptable(self, subject: Subject, row: int, inputs: Mapping[str, str]) -> bool:
+        """Whether a task without record may be taken as done: the job is new to the state, it says what it makes, all of
+        that is there, nobody else claims to have made it, and nobody needs a result that was never stored.
+        """
+        job = subject.job
+        if (subject.rows is not None and len(subject.rows)) or not (job.postconditions or subject.outputs):
+            return False
+        if ABSENT in inputs.values() or self._read_by_dependents(subject):
+            return False
+        contents: dict[str, list[object]] = {}
+        for path in subject.outputs.get(row, ()):
+            content = self.digests.of(path)
+            if content is None or path in self._recorded_paths():
+                return False
+            contents[path] = [content.digest, content.size]
+        if self._unmet(subject, row):
+            return False
+        self.drafts[subject.number, row] = contents
+        return True
+
+    def _read_by_dependents(self, subject: Subject) -> bool:
+        return any(subject.name in other.reads for other in self.subjects)
+
+    def _recorded_paths(self) -> frozenset[str]:
+        """The outputs that any record names."""
+        if self._named is None:
+            rows = [found for name in self.state.jobs() if (found := self.state.rows(name)) is not None]
+            self._named = frozenset(path for r in rows for known in range(len(r)) for path in r.record(known).outputs)
+        return self._named
+
+    def _adoption(self, subject: Subject, row: int) -> bytes:
+        """The outcome of an adoption: of its declared outputs, otherwise an id of its own."""
+        if subject.job.declares_outputs:
+            from awflow.backends.worker import outcome_digest
+
+            return bytes.fromhex(outcome_digest({'outputs': self.drafts[subject.number, row], 'result': None}))
+        return bytes.fromhex(token_hex(16))
+
+    # -- in flight -----------------------------------------------------------------------------------------------------
+
+    def _elsewhere(
+        self, subject: Subject, row: int, key: str, claim: int, must: Reason | None
+    ) -> tuple[int, Sequence[Reason]]:
+        """A live claim covers the task: attach to it, or refuse if it runs something else than what is wanted."""
+        entry = self.state.claims[claim]
+        differing: list[Reason] = [must] if must is not None else []
+        if entry.codes and subject.code not in entry.codes:
+            mine = next((c for c in entry.codes.values() if c.keys() & subject.components.keys()), {})
+            differing += _code_reasons(mine, subject.components)
+        if differing:
+            raise InFlightError(
+                'task {task} is in flight with other code or inputs: {_why}', 'Wait until it has ended, or stop that run.',
+                task=task_name(subject.name, key), run=entry.run, _why='; '.join(map(str, differing)),
+            )  # fmt: skip
+        return ELSEWHERE_ROW, (Reason('in flight', entry.run),)
+
+
+def _code_reasons(old: Mapping[str, str], new: Mapping[str, str]) -> Sequence[Reason]:
+    from awflow.fingerprint import difference, shown
+
+    reasons = []
+    for name, before, after in difference(dict(old), dict(new)):
+        kind = 'changed' if before is not None and after is not None else 'added' if before is None else 'removed'
+        reasons.append(Reason(kind, name, shown(before or '') or None, shown(after or '') or None))
+    return reasons

@@ -1,0 +1,292 @@
+"""Content digests of files and directories, and a cache that says when they need not be read again.
+
+The cache trusts a digest if the file's signature (size, mtime, ctime, inode) is the one it had. That alone is not
+safe: a file written twice within one tick of the filesystem's clock has the same signature after both. So, as git does
+(its "racy" rule), a digest is trusted only if the file was two seconds old when it was taken, by the clock of the
+filesystem, which is not ours: it is read off the mtime of a file just written beside the cache. Younger files are read
+again at every look, until `confirm` finds their signature unchanged and old enough.
+
+Signatures are compared for equality, never for newer: files get copied with older times. The cache may be lost or
+damaged at any time, and costs only the reading.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
+
+from awflow.errors import RunError
+from awflow.state import jsontext, snapshot
+from awflow.state.snapshot import Damaged, Snapshot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from awflow.state.fs import Disk
+
+CHUNK = 64 << 20        # bytes digested apart; part of the definition of a digest, so that chunks may be read at once
+READ = 1 << 20
+RACY = 2_000_000_000    # nanoseconds
+_TRIES = 3
+_CLOCK_AGE = 1.0        # seconds for which the filesystem's time is not asked again; too early is on the safe side
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+Signature = tuple[int, int, int, int]       # size, mtime and ctime in ns, inode
+
+
+class Content:
+    """What a path holds: its digest (32 hex digits) and its bytes (of a directory: of all files in it)."""
+
+    __slots__ = ('digest', 'size')
+
+    def __init__(self, digest: str, size: int) -> None:
+        self.digest = digest
+        self.size = size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Content) and (self.digest, self.size) == (other.digest, other.size)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f'Content({self.digest}, {self.size})'
+
+
+class _Cached:
+    """A file's digest, the signature it had then, and the filesystem's time then (0: not known, so never trusted)."""
+
+    __slots__ = ('digest', 'seen', 'signature')
+
+    def __init__(self, signature: Signature, digest: str, seen: int) -> None:
+        self.signature = signature
+        self.digest = digest
+        self.seen = seen
+
+    def vouches_for(self, signature: Signature) -> bool:
+        return signature == self.signature and max(signature[1], signature[2]) + RACY <= self.seen
+
+
+class Digests:
+    """Digests by path, relative to the current directory as given; `changing` names files that never held still."""
+
+    __slots__ = ('_cached', '_changed', '_clock', '_path', 'changing', 'disk')
+
+    def __init__(self, path: str, disk: Disk) -> None:
+        self.disk = disk
+        self.changing: set[str] = set()
+        self._path = path
+        self._cached: dict[str, _Cached] | None = None
+        self._changed = False
+        self._clock = (float('-inf'), 0)        # our monotonic time, the filesystem's ns then
+
+    def of(self, path: str) -> Content | None:
+        """What a file or directory holds, None if it is absent; RunError if it cannot be read."""
+        try:
+            return self._content(path, self.disk.stat(path), ())
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise _unreadable(path, error) from error
+
+    def stat_only(self, path: str) -> Content | None:
+        """A stand-in for files too big to read: a digest of size and mtime."""
+        found = self.signature(path)
+        return Content(xxh3_128_hexdigest(b'stat %d %d' % found[:2]), found[0]) if found else None
+
+    def signature(self, path: str) -> Signature | None:
+        """What tells that a file was not touched; None if it is absent."""
+        try:
+            return _signature(self.disk.stat(path))
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise _unreadable(path, error) from error
+
+    def learn(self, path: str, content: Content, signature: Signature | None = None) -> None:
+        """Take over what another process digested when the file had this signature (by default: has now).
+
+        Not trusted before `confirm`.
+        """
+        signature = signature or self.signature(path)
+        if signature and signature[0] == content.size:
+            self._remember(path, _Cached(signature, content.digest, 0))
+
+    def confirm(self, paths: Iterable[str]) -> None:
+        """At the end of a run: trust the digests of files that kept their signature until they were old enough.
+
+        What remains possible is a file written twice within one tick of its clock, of one size, by who does not wait
+        for the task that makes it.
+        """
+        now = self._filesystem_time()
+        for path in paths:
+            cached = self._cache.get(path)
+            if cached and not cached.vouches_for(cached.signature) and self.signature(path) == cached.signature:
+                self._remember(path, _Cached(cached.signature, cached.digest, now))
+
+    def save(self) -> None:
+        """Write the cache, if it changed. What cannot be written is not: it only saves time."""
+        if not self._changed:
+            return
+        temporary = f'{self._path}.tmp-{self.disk.token()}'
+        try:
+            self.disk.create(temporary, _packed(self._cache))
+            self.disk.rename(temporary, self._path)
+            self._changed = False
+        except OSError:
+            self._discard(temporary)
+
+    @property
+    def _cache(self) -> dict[str, _Cached]:
+        if self._cached is None:
+            try:
+                self._cached = _unpacked(self.disk.read(self._path))
+            except (OSError, Damaged, KeyError, ValueError):
+                self._cached = {}
+        return self._cached
+
+    def _remember(self, path: str, cached: _Cached) -> None:
+        self._cache[path] = cached
+        self._changed = True
+
+    def _content(self, path: str, found: os.stat_result, within: tuple[tuple[int, int], ...]) -> Content:
+        if stat.S_ISREG(found.st_mode):
+            return self._file(path, _signature(found))
+        if stat.S_ISDIR(found.st_mode):
+            return self._directory(path, found, within)
+        raise OSError(errno.EINVAL, 'it is neither a file nor a directory', path)
+
+    def _file(self, path: str, signature: Signature) -> Content:
+        cached = self._cache.get(path)
+        if cached and cached.vouches_for(signature):
+            return Content(cached.digest, signature[0])
+        for _ in range(_TRIES):
+            seen = self._filesystem_time()
+            before, digest, after = _read(path)
+            if before == after:
+                self._remember(path, _Cached(before, digest, seen))
+                self.changing.discard(path)
+                return Content(digest, before[0])
+        self.changing.add(path)
+        return Content(digest, after[0])
+
+    def _directory(self, path: str, found: os.stat_result, within: tuple[tuple[int, int], ...]) -> Content:
+        """Names, types and contents, sorted; of a link also where it points. One that leads back to a directory it
+        lies in counts by where it points only."""
+        here = (found.st_dev, found.st_ino)
+        if here in within:
+            return Content(xxh3_128_hexdigest(b'loop'), 0)
+        whole = xxh3_128()
+        size = 0
+        for name in sorted(self.disk.listdir(path), key=os.fsencode):
+            inner = f'{path}/{name}'
+            raw = os.fsencode(name)
+            kind, content = self._member(inner, (*within, here))
+            size += content.size
+            whole.update(b'%d %b %b %b\n' % (len(raw), raw, kind, content.digest.encode()))
+        return Content(whole.hexdigest(), size)
+
+    def _member(self, path: str, within: tuple[tuple[int, int], ...]) -> tuple[bytes, Content]:
+        found = self.disk.lstat(path)
+        if not stat.S_ISLNK(found.st_mode):
+            return (b'd' if stat.S_ISDIR(found.st_mode) else b'f'), self._content(path, found, within)
+        target = b'l' + xxh3_128_digest(os.fsencode(os.readlink(path)))
+        try:
+            return target, self._content(path, self.disk.stat(path), within)
+        except OSError as error:
+            if error.errno not in (*_ABSENT, errno.ELOOP):
+                raise
+            return target, Content(xxh3_128_hexdigest(b'dangling'), 0)
+
+    def _filesystem_time(self) -> int:
+        """The filesystem's own time in ns, up to a second ago; 0 if nothing can be written beside the cache."""
+        now = self.disk.monotonic()
+        if now - self._clock[0] > _CLOCK_AGE:
+            probe = f'{self._path}.tmp-{self.disk.token()}'
+            try:
+                self.disk.create(probe, b'')
+                self._clock = (now, self.disk.stat(probe).st_mtime_ns)
+            except OSError:
+                self._clock = (now, 0)
+            self._discard(probe)
+        return self._clock[1]
+
+    def _discard(self, path: str) -> None:
+        try:
+            self.disk.unlink(path)
+        except OSError:
+            pass
+
+
+def _signature(found: os.stat_result) -> Signature:
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _read(path: str) -> tuple[Signature, str, Signature]:
+    """A file's digest, and its signatures before and after it was read."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        before = _signature(os.fstat(fd))
+        digest = _digest(fd)
+        return before, digest, _signature(os.fstat(fd))
+    finally:
+        os.close(fd)
+
+
+def _digest(fd: int) -> str:
+    """The digest of the one chunk, or of the digests of all."""
+    first, filled = _chunk(fd)
+    chunks = [first]
+    while filled == CHUNK:
+        chunk, filled = _chunk(fd)
+        if filled:
+            chunks.append(chunk)
+    return first.hex() if len(chunks) == 1 else xxh3_128_hexdigest(b''.join(chunks))
+
+
+def _chunk(fd: int) -> tuple[bytes, int]:
+    """The digest of the next chunk, and how many bytes it had."""
+    chunk = xxh3_128()
+    filled = 0
+    while filled < CHUNK and (part := os.read(fd, min(READ, CHUNK - filled))):
+        chunk.update(part)
+        filled += len(part)
+    return chunk.digest(), filled
+
+
+_NUMBERS = ('size', 'mtime', 'ctime', 'inode')
+
+
+def _packed(cache: dict[str, _Cached]) -> bytes:
+    from array import array
+
+    columns: dict[str, bytes] = {
+        name: snapshot.little_endian(array('Q', [cached.signature[at] for cached in cache.values()]))
+        for at, name in enumerate(_NUMBERS)
+    }
+    columns['seen'] = snapshot.little_endian(array('Q', [cached.seen for cached in cache.values()]))
+    columns['digest'] = b''.join(bytes.fromhex(cached.digest) for cached in cache.values())
+    columns['paths'] = jsontext.dumps(list(cache))
+    return snapshot.write(columns, {'kind': 'digests'})
+
+
+def _unpacked(data: bytes) -> dict[str, _Cached]:
+    columns = Snapshot.open(data)
+    signatures = zip(*(columns.integers(name, 'Q') for name in _NUMBERS), strict=True)
+    digests = columns['digest'].hex()
+    seen = columns.integers('seen', 'Q')
+    return {
+        path: _Cached(signature, digests[32 * at:32 * at + 32], seen[at])
+        for at, (path, signature) in enumerate(zip(jsontext.loads(columns['paths']), signatures, strict=True))
+    }
+
+
+def _unreadable(path: str, error: OSError) -> RunError:
+    return RunError(
+        '{path} cannot be read, so it cannot be told whether it changed: {reason}',
+        'Make it readable, or do not declare it as input or output.', path=path, reason=error.strerror or str(error),
+    )

@@ -1,0 +1,114 @@
+"""The right to execute the tasks of a claim, and the look whether one still has it."""
+
+from __future__ import annotations
+
+import errno
+
+from awflow.state.journal import Journal
+from awflow.state.layout import access_error
+from awflow.state.ledger import Listing, claim_name, journal_stem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from awflow.state.ledger import Entry
+    from awflow.state.liveness import Proc
+    from awflow.state.reader import Reader
+
+_GONE = (errno.ENOENT, errno.ESTALE, errno.ENOTDIR)
+_LOOKS_TRIED = 3
+_PAUSE = 0.1
+
+
+class Grant:
+    """A published entry in the hands of who acts for it. `number` is the generation of all that runs under it."""
+
+    __slots__ = ('_bytes', '_held', '_journal', '_looked', '_proc', '_reader', '_seen', 'entry', 'nonce', 'number')
+
+    def __init__(self, number: int, entry: Entry, data: bytes, reader: Reader, proc: Proc) -> None:
+        self.number = number
+        self.nonce = entry.nonce
+        self.entry = entry
+        self._bytes = data
+        self._reader = reader
+        self._proc = proc
+        self._journal: Journal | None = None
+        self._looked = reader.disk.monotonic()
+        self._held = True
+        self._seen = {number}
+
+    @property
+    def journal(self) -> Journal:
+        """Where to record what runs under this claim; the file is made by the first append."""
+        if self._journal is None:
+            self._journal = open_journal(self._reader, self._proc, self.number, self.nonce)
+        return self._journal
+
+    @property
+    def synced(self) -> dict[str, int]:
+        """The journals that this holder wrote, and how much of each is on the disk."""
+        return self._journal.names if self._journal else {}
+
+    def close(self) -> None:
+        """Bring to the disk what was recorded; nothing more is to come."""
+        if self._journal:
+            self._journal.close()
+
+    def holds(self, max_age: float = 1.0) -> bool:
+        """May tasks of this claim still be started? Looks if the last look is older than `max_age` seconds.
+
+        Once False always False: the entry was ended or is gone, or a later claim covers a task not finished here.
+        """
+        now = self._reader.disk.monotonic()
+        if self._held and now - self._looked >= max_age:
+            self._held = self._look()
+            self._looked = now
+        return self._held
+
+    def _look(self) -> bool:
+        disk = self._reader.disk
+        for attempt in range(_LOOKS_TRIED):
+            try:
+                return self._still_mine()
+            except OSError as error:
+                if error.errno in _GONE:
+                    return False
+                if attempt == _LOOKS_TRIED - 1:
+                    raise access_error(error, 'read', self._reader.layout.ledger) from error
+            disk.sleep(_PAUSE)
+        raise AssertionError('the last look returned or raised')
+
+    def _still_mine(self) -> bool:
+        disk, ledger = self._reader.disk, self._reader.layout.ledger
+        listing = Listing(disk.listdir(ledger))
+        if self.number not in listing.entries or disk.read(f'{ledger}/{claim_name(self.number)}') != self._bytes:
+            return False
+        new = {number for number in listing.entries if number > self.number} - self._seen
+        if new and not self._owns_the_rest():
+            return False
+        self._seen |= new
+        return True
+
+    def _owns_the_rest(self) -> bool:
+        """Read what came since: is the claim live, and no higher one on a task that it has not finished?"""
+        state = self._reader.read()
+        claim = state.claims.get(self.number)
+        if claim is None or claim.nonce != self.nonce:
+            return False
+        higher = [entry for number, entry in state.claims.items() if number > self.number]
+        return all(
+            state.finished(self.number, job, key)
+            for entry in higher for job, key in entry.shared_with(claim)
+        )
+
+
+def open_journal(reader: Reader, proc: Proc, number: int, nonce: str) -> Journal:
+    """The journal of a claim on this host; its processes share it, since appends through one kernel do not collide."""
+    from xxhash import xxh3_64_hexdigest
+
+    from awflow.state.layout import safe
+
+    device = reader.disk.stat(reader.layout.ledger).st_dev      # another mount has another cache, so needs another file
+    origin = f'{proc.host()}\0{proc.boot()}\0{proc.pidns()}\0{device}'
+    host = safe(proc.host().partition('.')[0])[:40]
+    stem = journal_stem(number, nonce, f'{host}-{xxh3_64_hexdigest(origin.encode())}')
+    return Journal(reader.disk, reader.layout.ledger, stem)

@@ -1,0 +1,238 @@
+"""The state of one workflow: read it, claim tasks, record, end, compact. `ledger.py` says why it is done this way."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from awflow.errors import StateLockedError
+from awflow.state import compaction
+from awflow.state.digests import Digests
+from awflow.state.fs import Disk
+from awflow.state.grant import Grant
+from awflow.state.layout import Layout, accessing, lacks_links, no_links, prepare
+from awflow.state.ledger import TEMPORARY, Entry, claim_name, encode_keys
+from awflow.state.liveness import Evidence, Owner, Proc, myself, probe
+from awflow.state.reader import PATIENCE, Reader
+from awflow.state.snapshot import Damaged
+from awflow.state.turn import Turn
+from awflow.state.view import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from typing import Any
+
+    from awflow.state.record import Record
+
+__all__ = ['Grant', 'State', 'Store']
+
+_UNSURE = (errno.EEXIST, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT, errno.EINTR)   # link may have worked
+
+
+class Store:
+    """One workflow's state below `root`, the `.awflow` directory. Nothing is created before the first publication."""
+
+    def __init__(self, root: str, workflow: str, disk: Disk | None = None, proc: Proc | None = None) -> None:
+        self.layout = Layout(root, workflow)
+        self.disk = disk or Disk()
+        self.proc = proc or Proc()
+        self._reader = Reader(self.layout, self.disk)
+        self._granted: list[Grant] = []
+
+    def read(self) -> State:
+        """The state as it is now; an empty one if nothing was ever written.
+
+        Retries for 90 s what a network filesystem may still be bringing, then raises StateCorruptError naming the file;
+        StateVersionError if a newer awflow wrote it, StateAccessError if it may not be read or others may write it.
+        """
+        return self._reader.read()
+
+    def turn(self, timeout: float = 30.0, notify: Callable[[str], None] | None = None) -> Turn:
+        """Wait (with ...:) until no other planner is at work; after `timeout` seconds or on any trouble go on
+        without."""
+        return Turn(self.layout, self.disk, self.proc, timeout, notify)
+
+    def digests(self) -> Digests:
+        """The cache of content digests of this workflow."""
+        return Digests(self.layout.digests, self.disk)
+
+    def evidence(self, state: State) -> dict[int, Evidence]:
+        """Whether the owners of the live claims live.
+
+        Before a claim is ended for what this says, the state must be read *again*: the owner may have published its
+        last records between the read that found the claim and its death.
+        """
+        return {number: self._probe(entry) for number, entry in state.claims.items()}
+
+    def _probe(self, entry: Entry) -> Evidence:
+        if not entry.owner:
+            return Evidence('suspect', 'its claim does not say who owns it')
+        return probe(Owner.from_dict(entry.owner), self.proc)
+
+    def publish(self, *, run: str, expected: State, tasks: Mapping[str, Collection[str]],
+                records: Iterable[Record] = (), codes: Mapping[str, Mapping[str, str]] | None = None,
+                dead: Mapping[int, str] | None = None, script: str = '', parent: dict[str, Any] | None = None,
+                owner: Owner | None = None, facts: Iterable[dict[str, Any]] = ()) -> Grant | None:
+        """Publish an entry that claims `tasks`, holds `records` and ends the claims in `dead` (number -> why).
+
+        None means that the ledger has moved since `expected` was read (or that the answer was lost and somebody else
+        came first): read and plan again. Evidence for `dead` must have been gathered before `expected` was read.
+        Records get the entry's number as their generation and are final. `facts` ({'claim': n, ...}) are noted about
+        claims still live.
+        """
+        entry = Entry(
+            nonce=f'{run}.{self.disk.token()}', run=run, root=os.path.abspath(self.layout.root), script=script,
+            parent=parent, user=self.proc.user(), time=round(self.disk.now(), 3),
+            owner=(owner or myself(proc=self.proc)).to_dict(),
+            tasks={job: encode_keys(keys) for job, keys in tasks.items() if keys},
+            records=[record.replace(final=True, generation=expected.last + 1).to_dict() for record in records],
+            codes={digest: dict(parts) for digest, parts in (codes or {}).items()}, facts=list(facts),
+        )
+        self._check(entry, expected, dead or {})
+        with accessing('write to', self.layout.directory):
+            grant = self._publish(entry, expected.last, dead or {})
+        if grant is None:
+            self.disk.sleep(0.01 + 0.09 * int(self.disk.token(), 16) / 0xFFFFFFFF)     # two must not stay in step
+        elif entry.tasks:
+            self._granted.append(grant)
+        return grant
+
+    def _check(self, entry: Entry, state: State, dead: Mapping[int, str]) -> None:
+        for job, key in _foreign(entry, state, dead):
+            raise AssertionError(f'{job}[{key}] is owned by a live claim: the plan must not claim it')
+
+    def _publish(self, entry: Entry, last: int, dead: Mapping[int, str]) -> Grant | None:
+        """Link the entry as number `last` + 1, if that is still the next one.
+
+        The temporary file is made before reading: a change of our own drops a cached listing, so what is read now is
+        new.
+        """
+        temporary = f'{self.layout.ledger}/{TEMPORARY}{self.disk.token()}{self.disk.token()}'
+        data = b''
+        reply: OSError | None = None
+        fd = self._open(temporary)
+        try:
+            state = self.read()
+            ends = self._ends(state, dead)
+            if state.last != last or ends is None or any(_foreign(entry, state, dead)):
+                return None
+            entry.ends = ends
+            data = entry.to_bytes()
+            self._write(fd, data)
+            reply = self._link(temporary, f'{self.layout.ledger}/{claim_name(last + 1)}')
+        finally:
+            self.disk.close(fd)
+            self.disk.unlink(temporary)     # before looking: a link still on its way can then no longer be granted
+        if self._is_mine(entry, last + 1):
+            self.disk.fsync_dir(self.layout.ledger)
+            return Grant(last + 1, entry, data, self._reader, self.proc)
+        if reply is not None and reply.errno not in _UNSURE:
+            raise no_links(temporary) if lacks_links(reply) else reply
+        return None
+
+    def _open(self, temporary: str) -> int:
+        try:
+            return self.disk.open_append(temporary)
+        except FileNotFoundError:
+            prepare(self.layout, self.disk)
+            return self.disk.open_append(temporary)
+
+    def _write(self, fd: int, data: bytes) -> None:
+        rest = data
+        while rest:
+            rest = rest[self.disk.write(fd, rest):]
+        self.disk.fsync(fd)
+
+    def _link(self, temporary: str, target: str) -> OSError | None:
+        try:
+            self.disk.link(temporary, target)
+        except OSError as error:
+            return error
+        return None
+
+    def _ends(self, state: State, dead: Mapping[int, str]) -> dict[int, dict[str, Any]] | None:
+        """The ends of claims that still live, with what of their journals counts; None if our own are not all to be
+        seen.
+
+        A journal may hold what its writer wrote but never synced; once an end vouches for those bytes they must
+        survive a power cut, so they are brought to the disk first.
+        """
+        ends = {}
+        for number in dead.keys() & state.claims.keys():
+            journals = dict(state.journals[number])
+            for grant in self._granted:
+                if grant.number == number and any(journals.get(name, 0) < size for name, size in grant.synced.items()):
+                    return None
+            for name in journals:
+                self.disk.flush(f'{self.layout.ledger}/{name}')
+            ends[number] = {'why': dead[number], 'journals': journals}
+        return ends
+
+    def _is_mine(self, entry: Entry, number: int) -> bool:
+        """Read again: only what the ledger says now counts, not what `link` replied."""
+        state = self.read()
+        if state.last < number:
+            return False
+        if entry.tasks:
+            claim = state.claims.get(number)
+            return claim is not None and claim.nonce == entry.nonce
+        try:
+            return Entry.from_bytes(self._reader.entry_bytes(number) or b'').nonce == entry.nonce
+        except Damaged:
+            return False
+
+    def attach(self, number: int) -> Grant | None:
+        """A live claim in the hands of one of its workers on another host; None if it is ended or gone."""
+        claim = self.read().claims.get(number)
+        data = self._reader.entry_bytes(number) if claim else None
+        return Grant(number, claim, data, self._reader, self.proc) if claim and data else None
+
+    def finish(self, run: str) -> None:
+        """End all claims that bear this run's id, once all that was recorded under them is on the disk; then
+        compact."""
+        for grant in self._granted:
+            if grant.entry.run == run:
+                grant.close()
+        deadline = self.disk.monotonic() + PATIENCE
+        with accessing('write to', self.layout.directory):
+            while mine := self._unended(run):
+                state, numbers = mine
+                end = Entry(nonce=f'{run}.{self.disk.token()}', run=run, time=round(self.disk.now(), 3))
+                if self._publish(end, state.last, dict.fromkeys(numbers, 'its run ended')):
+                    break
+                if self.disk.monotonic() > deadline:
+                    raise _never_ended(run)
+                self.disk.sleep(0.05)
+            self._granted = [grant for grant in self._granted if grant.entry.run != run]
+            self.compact()
+
+    def _unended(self, run: str) -> tuple[State, list[int]] | None:
+        state = self.read()
+        numbers = [number for number, entry in state.claims.items() if entry.run == run]
+        return (state, numbers) if numbers else None
+
+    def compact(self, force: bool = False) -> bool:
+        """Fold what ended into a snapshot if that makes reading cheaper; only to be called by who has just
+        published."""
+        with accessing('write to', self.layout.directory):
+            state = self.read()
+            if not (state.last > state.floor and (force or compaction.worthwhile(state))):
+                return False
+            compaction.compact(state, self.layout, self.disk)
+            return True
+
+
+def _foreign(entry: Entry, state: State, dead: Mapping[int, str]) -> Iterator[tuple[str, str]]:
+    """Tasks of an entry that a live claim, not known to be dead, has not finished."""
+    for number, claim in state.claims.items():
+        for job, key in entry.shared_with(claim) if number not in dead else ():
+            if not state.finished(number, job, key):
+                yield job, key
+
+
+def _never_ended(run: str) -> StateLockedError:
+    return StateLockedError(
+        'the end of run {run} could not be published: others kept publishing, or what is written stays invisible',
+        'Nothing is lost: the next run of this workflow on this host ends its claims.', run=run,
+    )
