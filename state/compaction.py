@@ -61,11 +61,15 @@ def _remove_folded(state: State, layout: Layout, disk: Disk) -> None:
     names += [snapshot_name(number) for number in listing.snapshots if number < state.last]
     names += [name for name in listing.temporary if _abandoned(f'{layout.ledger}/{name}', disk)]
     for name in names:
-        try:
-            disk.unlink(f'{layout.ledger}/{name}')
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ESTALE, errno.EBUSY):
-                raise
+        _remove(f'{layout.ledger}/{name}', disk)
+
+
+def _remove(path: str, disk: Disk) -> None:
+    try:
+        disk.unlink(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ESTALE, errno.EBUSY):
+            raise
 
 
 def _abandoned(path: str, disk: Disk) -> bool:

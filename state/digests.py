@@ -176,7 +176,8 @@ class Digests:
 
     def _directory(self, path: str, found: os.stat_result, within: tuple[tuple[int, int], ...]) -> Content:
         """Names, types and contents, sorted; of a link also where it points. One that leads back to a directory it
-        lies in counts by where it points only."""
+        lies in counts by where it points only.
+        """
         here = (found.st_dev, found.st_ino)
         if here in within:
             return Content(xxh3_128_hexdigest(b'loop'), 0)

@@ -113,7 +113,7 @@ class Journal:
                 if durably:
                     self._fsync()
                 return
-            except OSError as error:
+            except OSError as error:    # noqa: PERF203  three turns at most
                 if error.errno not in _MOVE_ON or attempt == _FILES_TRIED - 1:
                     raise access_error(error, 'write to', self._directory) from error
                 self._abandon()
@@ -123,7 +123,7 @@ class Journal:
         if self._fd is None:
             self._fd = self._disk.open_append(f'{self._directory}/{self.name}')
         for data in parts:
-            if self._disk.write(self._fd, data) < len(data):        # never finished by a second write: it may be interleaved
+            if self._disk.write(self._fd, data) < len(data):        # a second write could land behind somebody else's
                 raise OSError(errno.ENOSPC, 'only a part could be written', self.name)
             self.size = self._disk.tell(self._fd)
 

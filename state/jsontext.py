@@ -50,6 +50,6 @@ def loads(data: bytes | bytearray | memoryview) -> Any:
 
 
 def dumps(value: object) -> bytes:
-    from json import dumps as encode      # only ever called by who writes
+    from json import dumps as encode  # only ever called by who writes
 
     return encode(value, separators=(',', ':')).encode('ascii')

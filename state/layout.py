@@ -22,12 +22,12 @@ _PLAIN = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 _LONGEST = 120          # bytes; leaves room for what is added to a name within the 255 that filesystems allow
 
 _README = """\
-This directory is kept by awflow: it remembers which tasks of the workflows in the directory above ran, with what code and
-inputs, and how they ended, so that only what changed runs again. It may be moved with the project. Deleting it loses that
-memory, logs and stored return values, never your files: the next run starts afresh. `awflow status` shows what it says,
-`awflow dump` prints all of it as JSON.
+This directory is kept by awflow: it remembers which tasks of the workflows in the directory above ran, with what code
+and inputs, and how they ended, so that only what changed runs again. It may be moved with the project. Deleting it
+loses that memory, logs and stored return values, never your files: the next run starts afresh. `awflow status` shows
+what it says, `awflow dump` prints all of it as JSON.
 """
-_CACHEDIR_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# This directory is kept by awflow; backups may leave it out.\n'
+_CACHEDIR_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by awflow; backups may leave it out.\n'
 _FILES = {'FORMAT': f'{VERSION}\n', 'README': _README, '.gitignore': '*\n', 'CACHEDIR.TAG': _CACHEDIR_TAG}
 
 
@@ -209,7 +209,7 @@ def _own_group(gid: int) -> bool:
 
 
 def _user(uid: int) -> str:
-    import pwd      # may ask a directory server: only looked up when there is something to say
+    import pwd  # may ask a directory server: only looked up when there is something to say
 
     try:
         return pwd.getpwuid(uid).pw_name

@@ -105,17 +105,18 @@ class Entry:
     is a liveness.Owner's JSON form; `root` and `script` say where it came from, for humans.
     """
 
-    __slots__ = ('_keys', 'codes', 'ends', 'extra', 'facts', 'format', 'nonce', 'owner', 'parent', 'records', 'root', 'run',
-                 'script', 'tasks', 'time', 'user')
+    __slots__ = ('_keys', 'codes', 'ends', 'extra', 'facts', 'format', 'nonce', 'owner', 'parent', 'records', 'root',
+                 'run', 'script', 'tasks', 'time', 'user')
 
-    _FIELDS = ('format', 'nonce', 'run', 'root', 'script', 'user', 'time', 'owner', 'parent', 'tasks', 'ends', 'records',
-               'codes', 'facts')
+    _FIELDS = ('format', 'nonce', 'run', 'root', 'script', 'user', 'time', 'owner', 'parent', 'tasks', 'ends',
+               'records', 'codes', 'facts')
 
-    def __init__(self, *, nonce: str, run: str, format: int = VERSION, root: str = '', script: str = '',      # noqa: A002
-                 user: str = '', time: float = 0.0, owner: dict[str, Any] | None = None, parent: dict[str, Any] | None = None,
-                 tasks: dict[str, str | list[str]] | None = None, ends: dict[int, dict[str, Any]] | None = None,
-                 records: list[dict[str, Any]] | None = None, codes: dict[str, dict[str, str]] | None = None,
-                 facts: list[dict[str, Any]] | None = None, extra: dict[str, Any] | None = None) -> None:
+    def __init__(self, *, nonce: str, run: str, format: int = VERSION, root: str = '', script: str = '',
+                 user: str = '', time: float = 0.0, owner: dict[str, Any] | None = None,
+                 parent: dict[str, Any] | None = None, tasks: dict[str, str | list[str]] | None = None,
+                 ends: dict[int, dict[str, Any]] | None = None, records: list[dict[str, Any]] | None = None,
+                 codes: dict[str, dict[str, str]] | None = None, facts: list[dict[str, Any]] | None = None,
+                 extra: dict[str, Any] | None = None) -> None:
         self.format = format
         self.nonce = nonce
         self.run = run
@@ -175,7 +176,8 @@ class Entry:
 
 def encode_keys(keys: Collection[str]) -> str | list[str]:
     """Keys as they stand in a claim: '0-9,15' for numbers, '-' for the task of a job without array, else a sorted
-    list."""
+    list.
+    """
     from awflow.state.table import natural
 
     found = set(keys)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ALIVE, DEAD, SUSPECT = 'alive', 'dead', 'suspect'
-_NOBODYS_NAMES = ('', 'localhost', 'localhost.localdomain')     # many machines bear them: another boot may be another machine
+_NOBODYS_NAMES = ('', 'localhost', 'localhost.localdomain')     # another boot under these may be another machine
 UNSEEN = -1             # ticks of a process that is there, but hides behind hidepid
 
 
@@ -38,7 +38,7 @@ class Proc:
             return ''
 
     def user(self) -> str:
-        import pwd      # may ask a directory server, so only who writes asks
+        import pwd  # may ask a directory server, so only who writes asks
 
         try:
             return pwd.getpwuid(os.getuid()).pw_name

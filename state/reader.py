@@ -29,7 +29,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _ELSEWHERE = (errno.ENOENT, errno.ESTALE, errno.EIO, errno.ENOTDIR)
 
 
-class _Again(Exception):    # noqa: N818  no error: start over
+class _Again(Exception):
     """A file that was not as it should be, this time."""
 
     def __init__(self, name: str, problem: str) -> None:
@@ -87,8 +87,8 @@ class Reader:
     def _corrupt(self, again: _Again) -> StateCorruptError:
         return StateCorruptError(
             'the state cannot be read: {_name}: {problem}',
-            'Restore the file from a backup. If there is none, move {directory} away: the next run starts afresh, and adopts '
-            'what its conditions and outputs vouch for.',
+            'Restore the file from a backup. If there is none, move {directory} away: the next run starts afresh, and '
+            'adopts what its conditions and outputs vouch for.',
             file=f'{self.layout.ledger}/{again.name}', problem=again.problem, directory=self.layout.directory,
             _name=again.name,
         )
@@ -117,7 +117,8 @@ class Reader:
         if last < floor:
             raise _Again(claim_name(floor), 'there is a snapshot of it, but not the entry')
         table = self._table(floor)
-        claims = {int(number): Entry.from_dict(fields) for number, fields in (table.meta['live'] if table else {}).items()}
+        live = table.meta['live'] if table else {}
+        claims = {int(number): Entry.from_dict(fields) for number, fields in live.items()}
         entries = {number: self._entry(number, listing) for number in range(floor + 1, last + 1)}
         claims.update({number: entry for number, entry in entries.items() if entry.tasks})
         look = _Look(self, listing)
@@ -133,8 +134,8 @@ class Reader:
         for number, claim in claims.items():
             look.live(number, claim)
         return State(
-            last=last, floor=floor, table=table, entries=entries, claims=claims, settled=look.settled, live=look.unsettled,
-            journals=look.journals, damage=look.damage,
+            last=last, floor=floor, table=table, entries=entries, claims=claims, settled=look.settled,
+            live=look.unsettled, journals=look.journals, damage=look.damage,
             unfolded=look.bytes + sum(self._kept.sizes[number] for number in entries),
         )
 

@@ -42,7 +42,8 @@ class Rows:
 
     __slots__ = ('_extra', '_index', '_keys', '_live', 'base', 'job', 'over')
 
-    def __init__(self, job: str, base: Base | None, newer: Iterable[Mapping[str, Record]], live: Container[int]) -> None:
+    def __init__(self, job: str, base: Base | None, newer: Iterable[Mapping[str, Record]],
+                 live: Container[int]) -> None:
         self.job = job
         self.base = base
         self.over: dict[int, Record] = {}           # row -> a record above, or instead of, the snapshot's

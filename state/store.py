@@ -50,7 +50,8 @@ class Store:
 
     def turn(self, timeout: float = 30.0, notify: Callable[[str], None] | None = None) -> Turn:
         """Wait (with ...:) until no other planner is at work; after `timeout` seconds or on any trouble go on
-        without."""
+        without.
+        """
         return Turn(self.layout, self.disk, self.proc, timeout, notify)
 
     def digests(self) -> Digests:
@@ -190,7 +191,8 @@ class Store:
 
     def finish(self, run: str) -> None:
         """End all claims that bear this run's id, once all that was recorded under them is on the disk; then
-        compact."""
+        compact.
+        """
         for grant in self._granted:
             if grant.entry.run == run:
                 grant.close()
@@ -214,7 +216,8 @@ class Store:
 
     def compact(self, force: bool = False) -> bool:
         """Fold what ended into a snapshot if that makes reading cheaper; only to be called by who has just
-        published."""
+        published.
+        """
         with accessing('write to', self.layout.directory):
             state = self.read()
             if not (state.last > state.floor and (force or compaction.worthwhile(state))):

@@ -86,13 +86,14 @@ class Turn:
 
 def _file_lock(path: str) -> BaseFileLock:
     """A lock that neither turns into a mere file where `flock` is missing, nor deletes its file, in any filelock we
-    accept."""
+    accept.
+    """
     import filelock
 
     for options in ({'fallback_to_soft': False, 'preserve_lock_file': True}, {'fallback_to_soft': False}, {}):
         try:
             return filelock.FileLock(path, mode=0o644, **options)       # type: ignore[arg-type]
-        except TypeError:
+        except TypeError:       # noqa: PERF203  an option that this filelock does not have
             continue
     raise AssertionError('the last set of options is empty')
 

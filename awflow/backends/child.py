@@ -1,34 +1,38 @@
 """A forked task's process, from the fork to its exit.
 
 The zygote's memory is shared, so everything here is about what must *not* be: its streams and descriptors, its signal
-dispositions, its random numbers (NumPy would give each task the same ones), its place in the process tree. The process is
-adopted parent of its own orphans (a child subreaper): a daemon that the user's code starts stays below it, which is how
-whatever a task leaves behind is found and killed with it.
+dispositions, its random numbers (NumPy would give every task the same ones), its place in the process tree. The process
+adopts its own orphans, so a daemon that the user's code starts stays below it: what a task leaves behind is found when it
+ends, and cannot be mistaken for another task's.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import signal
-import socket
 import sys
+import types
 
-from awflow.backends.processes import die_with_parent, kill_descendants, reap_orphans
+from awflow.backends.processes import adopt_orphans, childless, die_with_parent, flush_c_streams, kill_children
 from awflow.backends.wire import pack
-from awflow.backends.worker import Failure, Terminated, kind_of, last_line, perform
+from awflow.backends.worker import Terminated, perform, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import types
+    import socket
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any, Final, NoReturn
 
     from awflow.backends.context import Tools
     from awflow.backends.payload import Definition
 
+ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+
 
 class Alarm:
-    """Turns SIGTERM into one exception: the second must not interrupt the cleanup that the first set off."""
+    """Turns SIGTERM and SIGINT into one exception: a second must not interrupt the cleanup that the first set off."""
 
     def __init__(self) -> None:
         self.rang = False
@@ -36,44 +40,39 @@ class Alarm:
     def __call__(self, number: int, frame: types.FrameType | None) -> None:
         if not self.rang:
             self.rang = True
-            raise Terminated('SIGTERM')
-
-    def silence(self) -> None:
-        """From now on the task's fate is decided, and its report must go out whole."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+            raise Terminated('SIGTERM') if number == signal.SIGTERM else KeyboardInterrupt
 
 
 class Child:
-    """One process that performs orders in turn and reports each over its channel to the driver."""
+    """Performs orders in turn, and reports each over its channel to the driver."""
 
-    def __init__(self, channel: socket.socket, output: int, parent: int) -> None:
+    def __init__(self, channel: socket.socket, output: int, load: Callable[[], Definition], tools: Tools) -> None:
         self.channel = channel
         self.output = output
-        self.parent = parent
+        self.load = load
+        self.tools = tools
         self.alarm = Alarm()
 
-    def live(self, load: Callable[[], Definition], orders: list[dict[str, Any]], tools: Tools, clean: Callable[[], None]) -> NoReturn:
-        """Never returns, whatever happens. `clean` tells the zygote that nothing is left to kill."""
-        me = os.getpid()
-        status = 1
+    def live(self, orders: list[dict[str, Any]], parent: int, tell_clean: Callable[[], None]) -> NoReturn:
+        """All there is of this process. `tell_clean` says to the zygote that nothing is left behind."""
+        me, status = os.getpid(), 1
         try:
-            self._settle()
-            self._work(load, orders, tools)
+            self._settle(parent)
+            self._work(orders)
             status = 0
-        except Terminated:
+        except (Terminated, KeyboardInterrupt):
             status = 128 + signal.SIGTERM
         finally:
-            if os.getpid() != me:  # the user's code forked, and its child came back here
-                os._exit(status)
-            self._leave(clean)
+            if os.getpid() == me:  # otherwise the user's code forked, and that process came back here
+                _finish()
+                tell_clean()
             os._exit(status)
 
-    def _settle(self) -> None:
-        """Makes a session of its own with the slot's streams. Signals are blocked until their handlers are in place."""
+    def _settle(self, parent: int) -> None:
+        """Takes its place. The ending signals stay blocked: there is nothing yet that could report them."""
         os.setsid()
-        die_with_parent(self.parent)
-        reap_orphans()
+        die_with_parent(parent)
+        adopt_orphans()
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (self.output, 1), (self.output, 2)):
             os.dup2(source, target)
@@ -81,33 +80,99 @@ class Child:
         os.close(self.output)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, self.alarm)
-        _refresh_randomness()
-        _fresh_main()
+        for number in ENDING:
+            signal.signal(number, self.alarm)
+        _draw_new_random_state()
+        gc.enable()
 
-    def _work(self, load: Callable[[], Definition], orders: list[dict[str, Any]], tools: Tools) -> None:
+    def _work(self, orders: list[dict[str, Any]]) -> None:
         for n, order in enumerate(orders):
             self.channel.sendall(pack({'began': n, 'pid': os.getpid()}))
-            report = self._perform(load, order, tools)
-            self.alarm.silence()
+            report = self._perform(order)
             _flush()
-            self.channel.sendall(pack({'n': n, 'report': report}))
-            if n + 1 < len(orders):
-                self._await_go()
+            self.channel.sendall(pack({'reported': n, 'report': report}))
+            if n + 1 == len(orders) or self.alarm.rang:
+                return
+            self._await_go()
 
-    def _perform(self, load: Callable[[], Definition], order: dict[str, Any], tools: Tools) -> dict[str, Any]:
-        ...
+    def _perform(self, order: dict[str, Any]) -> dict[str, Any]:
+        """One order, with the ending signals let in only while there is somebody to catch them."""
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+            report = self._attempt(order)
+        except (Terminated, KeyboardInterrupt) as error:
+            report = refused(order, 'cancelled', error)
+        try:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        except (Terminated, KeyboardInterrupt):
+            pass  # it came when all was done
+        return report
 
-    def _await_go(self) -> None: ...
+    def _attempt(self, order: dict[str, Any]) -> dict[str, Any]:
+        try:
+            definition = self.load()
+        except Exception as error:  # noqa: BLE001  imports of the user's modules raise anything
+            return refused(order, 'failed', error)
+        _appear_as_main(definition.function)
+        report = perform(definition, order, self.tools)
+        if self.alarm.rang and report['outcome'] == 'succeeded':  # `except BaseException` somewhere in the function
+            return {**report, 'outcome': 'cancelled', 'error': {'type': 'Terminated', 'line': 'caught by the function'}}
+        return report
 
-    def _leave(self, clean: Callable[[], None]) -> None: ...
+    def _await_go(self) -> None:
+        """Until the driver has read this task's output, so that none of it is taken for the next one's."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        if not self.channel.recv(1):
+            raise Terminated('the driver is gone')
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
 
 
-def _refresh_randomness() -> None: ...
+def _draw_new_random_state() -> None:
+    """Python's own generator is renewed by fork already, NumPy's is not: all tasks would draw the same numbers."""
+    numpy = sys.modules.get('numpy.random')
+    if numpy is not None:
+        numpy.seed()
 
 
-def _fresh_main() -> None: ...
+def _appear_as_main(function: Any) -> None:
+    """Makes the script's names importable from `__main__`, as pickle in the user's code expects.
+
+    Without a file, so that multiprocessing never runs the script again.
+    """
+    names = getattr(function, '__globals__', {})
+    if names.get('__name__') == '__main__':
+        main = types.ModuleType('__main__')
+        vars(main).update(item for item in names.items() if item[0] != '__file__')
+        sys.modules['__main__'] = main
 
 
-def _flush() -> None: ...
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):  # closed or replaced by the user's code
+            continue
+    flush_c_streams()
+
+
+def _finish() -> None:
+    """What the end of an interpreter does for the user's code, less tearing down a heap that is shared anyway."""
+    try:
+        if 'threading' in sys.modules:
+            sys.modules['threading']._shutdown()  # type: ignore[attr-defined]  # joins those that are not daemons
+        atexit._run_exitfuncs()
+    except BaseException as error:  # noqa: BLE001  as at any interpreter's end
+        print(f'awflow: while the process ended: {error!r}', file=sys.stderr)
+    _stop_resource_tracker()
+    _flush()
+    if not childless():
+        kill_children()
+
+
+def _stop_resource_tracker() -> None:
+    """Lets multiprocessing's helper remove shared memory, which it could not once it is killed as a leftover."""
+    tracker = getattr(sys.modules.get('multiprocessing.resource_tracker'), '_resource_tracker', None)
+    try:
+        tracker and tracker._stop()
+    except Exception:  # noqa: BLE001  private to multiprocessing, and only a courtesy
+        return

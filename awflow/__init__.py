@@ -1,0 +1,23 @@
+"""Incremental workflows of plain Python functions, on a laptop and on Slurm."""
+
+from __future__ import annotations
+
+from awflow._version import __version__
+from awflow.graph import terminal_nodes
+from awflow.job import Job, after, ensure, inputs, job, outputs, waitfor
+from awflow.run import Run, available_backends, schedule
+
+__all__ = [
+    'Job',
+    'Run',
+    '__version__',
+    'after',
+    'available_backends',
+    'ensure',
+    'inputs',
+    'job',
+    'outputs',
+    'schedule',
+    'terminal_nodes',
+    'waitfor',
+]

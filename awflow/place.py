@@ -1,0 +1,94 @@
+"""Where a schedule happens: the script, the project, the state directory, the workflow's name, and the task around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from awflow.job import Job
+
+from awflow.errors import DefinitionError, OptionError
+
+PARENT = 'AWFLOW_PARENT'  # in the environment of a task: who it is, as JSON
+STATE = 'AWFLOW_STATE'
+
+
+class Place:
+    """`root` is the state directory, `project` where code counts as the user's own, `prefix` of job names inside a task."""
+
+    __slots__ = ('ancestors', 'parent', 'prefix', 'project', 'root', 'script', 'workflow')
+
+    def __init__(self, root: str, workflow: str, project: str, script: str, parent: dict[str, Any] | None) -> None:
+        self.root = root
+        self.workflow = workflow
+        self.project = project
+        self.script = script
+        self.parent = parent
+        self.prefix = f'{parent["task"]}/' if parent else ''
+        self.ancestors: list[str] = list(parent.get('ancestors', ())) if parent else []
+
+    def commit(self) -> str:
+        """The git commit of the project, '' if there is none to be read."""
+        try:
+            with open(os.path.join(self.project, '.git', 'HEAD')) as file:
+                head = file.read().strip()
+            if not head.startswith('ref: '):
+                return head
+            with open(os.path.join(self.project, '.git', head[5:])) as file:
+                return file.read().strip()
+        except OSError:
+            return ''
+
+
+def place_of(jobs: list[Job], workflow: str | None, root: Any) -> Place:
+    """Where these jobs are scheduled."""
+    parent = json.loads(os.environ[PARENT]) if os.environ.get(PARENT) else None
+    script = _script()
+    if workflow is None:
+        workflow = parent['workflow'] if parent else _stem(script)
+    if not workflow or '/' in workflow or workflow.startswith('.') or '\0' in workflow:
+        raise OptionError("schedule() cannot have workflow={value!r}", '', value=workflow, accepted="a name without '/'")
+    if root is None:
+        root = parent['state'] if parent else os.environ.get(STATE) or '.awflow'
+    return Place(os.path.abspath(os.fspath(root)), workflow, project_of(script), script, parent)
+
+
+def _script() -> str:
+    """The main script's path; of a task, the one that its run was started from."""
+    path = os.environ.get('AWFLOW_SCRIPT') or getattr(sys.modules.get('__main__'), '__file__', None) or ''
+    return os.path.abspath(path) if path and not path.startswith('<') else ''
+
+
+def _stem(script: str) -> str:
+    stem = os.path.splitext(os.path.basename(script))[0]
+    if stem == '__main__':  # python -m package
+        stem = os.path.basename(os.path.dirname(script))
+    return stem.lstrip('.') or 'interactive'
+
+
+def project_of(script: str) -> str:
+    """The directory of the script or, if higher, of the git repository or state directory around it."""
+    start = os.path.realpath(os.path.dirname(script) if script else os.getcwd())
+    top = directory = start
+    home = os.path.realpath(os.path.expanduser('~'))
+    while True:
+        if directory != home and any(os.path.lexists(os.path.join(directory, mark)) for mark in ('.git', '.awflow')):
+            top = directory
+        above = os.path.dirname(directory)
+        if above == directory:
+            return top
+        directory = above
+
+
+def refuse_foreign(recorded: str, script: str, workflow: str) -> None:
+    """Two scripts of one stem may not share a workflow's records."""
+    if recorded and script and recorded != script:
+        raise DefinitionError(
+            'two scripts use the workflow {workflow!r} of one state directory', "Give one of them schedule(workflow='...').",
+            workflow=workflow, recorded=recorded, this=script,
+        )  # fmt: skip

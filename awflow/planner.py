@@ -1,0 +1,199 @@
+"""From jobs to a plan and its claim: names, fingerprints, the survey, and what the ledger is told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from secrets import token_hex
+from time import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from typing import Any
+
+    from awflow.fingerprint import Fingerprint
+    from awflow.job import Job
+    from awflow.state.grant import Grant
+    from awflow.state.view import State
+
+from awflow.errors import CycleError
+from awflow.graph import unique_names
+from awflow.job import CURRENT
+from awflow.place import place_of
+from awflow.plan import Link, Plan
+from awflow.state.record import Record
+from awflow.state.store import Store
+from awflow.subject import Subject
+from awflow.survey import Survey
+
+
+class Planner:
+    """The jobs of one schedule, fingerprinted, with the store of their workflow."""
+
+    def __init__(
+        self, order: list[Job], given: Collection[Job], forced: Collection[Job], *, prune: bool, workflow: str | None, root: Any
+    ) -> None:
+        self.place = place_of(order, workflow, root)
+        self.store = Store(self.place.root, self.place.workflow)
+        self.digests = self.store.digests()
+        self.order = order
+        self.prints = self._fingerprints(order)
+        self.names = self._names(order)
+        self.subjects: list[Subject] = []
+        self._state: State | None = None
+        self._given, self._forced, self._prune = set(given), set(forced), prune
+        self.survey: Survey
+
+    def _fingerprints(self, order: list[Job]) -> dict[Job, Fingerprint]:
+        from awflow.fingerprint import Fingerprinter
+        from awflow.job import Job, JobReference
+
+        fingerprinter = Fingerprinter(self.place.project, lambda value: isinstance(value, (Job, JobReference)))
+        return {job: fingerprinter.function(job.function, ignore=job.options.ignore) for job in order}
+
+    def _names(self, order: list[Job]) -> dict[Job, str]:
+        names = unique_names(order, lambda job: self.prints[job].captured)
+        names = {job: self.place.prefix + name for job, name in names.items()}
+        for job, name in names.items():
+            job.scheduled_as = (self.place.root, self.place.workflow, name)
+        return names
+
+    # -- planning ------------------------------------------------------------------------------------------------------
+
+    def read(self) -> tuple[State, dict[int, str]]:
+        """The state, and the claims in it whose owners are dead: evidence is gathered before the read that decides."""
+        state = self.store.read()
+        if not state.claims:
+            return state, {}
+        dead = {number: found.why for number, found in self.store.evidence(state).items() if found.state == 'dead'}
+        return self.store.read() if dead else state, dead
+
+    def plan(self, state: State, dead: Mapping[int, str] | None = None) -> Plan:
+        """What must run, as things are now."""
+        self._refuse_own_ancestors(state)
+        self.subjects = [
+            Subject(number, job, self.names[job], self.prints[job], state.rows(self.names[job])) for number, job in enumerate(self.order)
+        ]
+        self._link()
+        self._mark()
+        self.survey = Survey(self.subjects, state, self.digests, self.store.layout.directory, dead or {})
+        return Plan(self.survey.facts())
+
+    def _link(self) -> None:
+        numbers = {job: number for number, job in enumerate(self.order)}
+        for subject in self.subjects:
+            for edge in subject.job.edges:
+                upstream = self.subjects[numbers[edge.job]]
+                partners = _partners(subject, upstream) if edge.each else None
+                subject.links.append(Link(upstream.number, upstream.name, edge.status, partners))
+                if any(s.job.input_specs for s in self.subjects):
+                    subject.above |= upstream.above | {upstream.number}
+
+    def _mark(self) -> None:
+        """Who is scheduled, forced, and kept from pruning."""
+        numbers = {job: number for number, job in enumerate(self.order)}
+        flagged = {numbers[job] for job in self.order if job.pruned}
+        for subject in reversed(self.subjects):  # a flag covers all that the job depends on
+            if subject.number in flagged:
+                flagged |= {link.upstream for link in subject.links}
+        for subject in self.subjects:
+            subject.scheduled = subject.job in self._given
+            subject.forced = subject.job in self._forced
+            subject.pruning = self._prune or subject.number in flagged
+
+    def _refuse_own_ancestors(self, state: State) -> None:
+        """A task that waits for what its own ancestor executes would wait for ever."""
+        for ancestor in self.place.ancestors:
+            if ancestor in self.names.values():
+                raise CycleError(path=f'{ancestor} -> {ancestor}')
+
+    # -- publishing ----------------------------------------------------------------------------------------------------
+
+    def adoptions(self, plan: Plan) -> list[Record]:
+        """Records of the tasks that are taken as done although no record says so."""
+        records = []
+        for (number, row), outputs in self.survey.drafts.items():
+            planned = plan.jobs[number]
+            if planned.mark[row]:
+                continue  # something above it runs after all
+            subject = self.subjects[number]
+            shared, own = {}, {}
+            for link in subject.links:
+                target = shared if link.partners is None else own
+                target[link.component] = plan.end_of(link, row).hex()
+            records.append(Record(
+                job=subject.name, task=subject.keys[row], final=True, outcome='succeeded', adopted=True, id=token_hex(16),
+                end=planned.facts.ends[row].hex(), code=subject.code, upstream=shared, started=time(), ended=time(),
+                own=subject.own(row, self.survey.inputs(subject, row), own), outputs=outputs, note='adopted',
+            ))  # fmt: skip
+        return records
+
+    def publish(
+        self, run: str, plan: Plan, state: State, dead: Mapping[int, str], adopted: Iterable[Record], pids: Iterable[tuple[int, int]]
+    ) -> Grant | None:
+        """Claim what the plan runs, adopt, and end the claims of the dead; None if others were faster."""
+        from awflow.state.liveness import myself
+
+        tasks = plan.tasks()
+        records = [record.replace(run=run) for record in adopted]
+        touched = {*tasks, *(record.job for record in records)}
+        codes = {s.code: s.components for s in self.subjects if s.name in touched}
+        return self.store.publish(
+            run=run, expected=state, tasks=tasks, records=records, codes=codes, dead=dead, script=self.place.script,
+            parent=self.place.parent, owner=myself(pids, self.store.proc),
+        )  # fmt: skip
+
+    def note_run(self, run: str, plan: Plan) -> None:
+        """The file that says who ran what, when and with what."""
+        import json
+        import platform
+
+        path = self.store.layout.run_file(run)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        packages: dict[str, str] = {}
+        for print_ in self.prints.values():
+            packages.update(print_.packages)
+        facts = {
+            'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv, 'directory': os.getcwd(),
+            'python': platform.python_version(), 'packages': packages, 'git': self.place.commit(), 'plan': plan.counts(),
+            'parent': self.place.parent,
+        }  # fmt: skip
+        self.store.disk.create(path, json.dumps(facts, indent=1).encode() + b'\n')
+
+    def write_payload(self, path: str) -> None:
+        """What the tasks of this run are made of."""
+        from awflow.backends.payload import Definition, write
+
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        definitions = {}
+        for subject in self.subjects:
+            job = subject.job
+            edges = [(self.subjects[link.upstream].name, link.status, link.partners is not None) for link in subject.links]
+            definitions[subject.name] = Definition(
+                subject.name, job.function, array=job.array, before=job.before, after=job.postconditions, edges=edges,
+                outputs=job.output_specs, inputs=(), options=job.options, declares_outputs=job.declares_outputs,
+            )  # fmt: skip
+        modules = list({id(m): m for print_ in self.prints.values() for m in print_.modules}.values())
+        write(path, definitions, sys_path=sys.path, cwd=os.getcwd(), script=self.place.script, modules=modules)
+
+
+def _partners(subject: Subject, upstream: Subject) -> list[int]:
+    """The row of the upstream's element of the same key, for every element."""
+    if list(subject.keys) == list(upstream.keys):
+        return list(range(len(subject.keys)))
+    rows = {key: row for row, key in enumerate(upstream.keys)}
+    missing = [key for key in subject.keys if key not in rows]
+    if missing:
+        from awflow.errors import DefinitionError
+
+        raise DefinitionError(
+            'job {job!r} waits for each element of {upstream!r}, which does not have them all', 'Give both the same array.',
+            job=subject.name, upstream=upstream.name, missing=', '.join(missing[:5]), site=subject.job.site,
+        )  # fmt: skip
+    return [rows[key] for key in subject.keys]
+
+
+def in_task() -> bool:
+    """Whether this process is performing a task."""
+    return CURRENT.get() is not None

@@ -1,0 +1,215 @@
+"""One call of `schedule()`: survey, plan, claim, execute, end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from time import localtime, strftime, time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from awflow.display import Display
+    from awflow.job import Job
+    from awflow.session import Failure, Session
+    from awflow.state.grant import Grant
+    from awflow.state.view import State
+
+from awflow.errors import BackendError, OptionError, WorkflowFailed
+from awflow.graph import jobs_of, ordered, refuse_stale
+from awflow.planner import Planner
+from awflow.plan import Plan
+from awflow.state.store import Store
+
+BACKENDS = ('local',)
+LOCAL_OPTIONS = ('fail_fast',)
+
+
+def available_backends() -> list[str]:
+    """The backends that this version has, by name."""
+    return list(BACKENDS)
+
+
+class Run:
+    """What one `schedule()` did: `id`, `plan`, `failures`, and the results of its jobs."""
+
+    def __init__(self, planner: Planner) -> None:
+        self.id = strftime('%Y%m%d-%H%M%S', localtime()) + '-' + os.urandom(4).hex()
+        self.plan = Plan([])
+        self.failures: list[Failure] = []
+        self.executed: list[str] = []
+        self.counts: dict[str, int] = {}
+        self._planner = planner
+
+    def __repr__(self) -> str:
+        return f'<run {self.id}: {self.status()}>'
+
+    def status(self) -> dict[str, int]:
+        """How many tasks ended how in this run; those that were up to date count as fresh."""
+        fresh = sum(len(job.mark) - len(job.kinds) for job in self.plan.jobs)
+        return {**self.counts, **({'fresh': fresh} if fresh else {})}
+
+    def wait(self, timeout: float | None = None) -> Run:
+        """Until it has ended; a local run has when `schedule` returns."""
+        return self
+
+    def cancel(self) -> None:
+        """Stop what still runs; of a local run nothing does."""
+
+    def result(self, job: Job, value: object = None) -> object:
+        """What a task returned; without a value for a job without array."""
+        return job.result(value)
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            'id': self.id,
+            'plan': self.plan.to_dict(),
+            'status': self.status(),
+            'executed': self.executed,
+            'failures': [failure.to_dict() for failure in self.failures],
+        }
+
+
+def schedule(
+    *jobs: Job,
+    backend: str = 'local',
+    prune: bool = True,
+    check: bool = True,
+    dry_run: bool = False,
+    force: Iterable[object] = (),
+    workers: int | None = None,
+    wait: bool | None = None,
+    workflow: str | None = None,
+    state: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+    **backend_options: object,
+) -> Run:
+    """Run what of these jobs and all they depend on is not up to date.
+
+    `workers` is how many cpus may be used (default: those of this process). `force` names jobs to run whatever is known.
+    `dry_run` prints the plan with its reasons and changes nothing. With `check` a failed task raises WorkflowFailed at the
+    end, which carries the run; without, see `Run.failures`. `fail_fast=True` starts nothing new after the first failure.
+    """
+    fail_fast = _options(backend, backend_options, workers)
+    given = jobs_of(jobs, 'schedule')
+    order = ordered(given)
+    refuse_stale(order)
+    forced = jobs_of(force if isinstance(force, (list, tuple, set, frozenset)) else [force], 'schedule(force=...)')
+    planner = Planner(order, given, forced, prune=prune, workflow=workflow, root=state)
+    run = Run(planner)
+    if dry_run:
+        from awflow.display import render_plan
+
+        run.plan = planner.plan(planner.store.read())
+        print(render_plan(run.plan))
+        return run
+    _execute(run, planner, workers, fail_fast, progress)
+    if check and run.failures:
+        raise _failed(run)
+    return run
+
+
+def _options(backend: str, options: Mapping[str, object], workers: object) -> bool:
+    if backend not in BACKENDS:
+        raise BackendError(
+            'there is no backend {backend!r}', 'Use one of those available.', backend=backend, available=', '.join(BACKENDS)
+        )
+    for name in options:
+        if name not in LOCAL_OPTIONS:
+            raise OptionError(
+                'schedule() has no option {option!r} with the local backend', '', option=name, accepted=', '.join(LOCAL_OPTIONS)
+            )
+    if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
+        raise OptionError('schedule() cannot have workers={value!r}', '', value=workers, accepted='a whole number of at least 1')
+    return bool(options.get('fail_fast', False))
+
+
+def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, progress: bool | None) -> None:
+    """Plan and claim until a claim is granted or nothing is to be done; then run it."""
+    from awflow.display import Display
+
+    pool = None
+    try:
+        while True:
+            state, dead = planner.read()
+            run.plan = plan = planner.plan(state, dead)
+            adopted = planner.adoptions(plan)
+            if not plan and not adopted:
+                planner.digests.save()
+                return
+            if plan and pool is None:
+                pool = _pool(planner, plan, workers)
+            with planner.store.turn(notify=Display().note):
+                grant = planner.publish(run.id, plan, state, dead, adopted, pool.pids if pool is not None else [])
+            if grant is not None:
+                break
+        if pool is not None:
+            _drive(run, planner, plan, grant, pool, workers, fail_fast, progress)
+    finally:
+        if pool is not None:
+            pool.close()
+    planner.digests.save()
+
+
+def _pool(planner: Planner, plan: Plan, workers: int | None) -> Any:
+    from awflow.backends.meter import machine
+    from awflow.backends.pool import Pool
+
+    cpus = workers or machine()[0]
+    wanted = {min(planner.subjects[n].job.options.cpus, cpus) for n, job in enumerate(plan.jobs) if any(job.mark)}
+    return Pool(cpus, sorted(wanted), environ=dict(os.environ), cwd=os.getcwd())
+
+
+def _drive(
+    run: Run, planner: Planner, plan: Plan, grant: Grant, pool: Any, workers: int | None, fail_fast: bool, progress: bool | None
+) -> None:
+    from awflow.backends.budget import Budget
+    from awflow.backends.local import LocalBackend
+    from awflow.backends.meter import machine
+    from awflow.display import make
+    from awflow.frontier import Frontier
+    from awflow.session import Session
+    from awflow.state.liveness import myself
+
+    store: Store = planner.store
+    session = Session(run.id, store, planner.survey, plan, Frontier(plan), grant)
+    session.owner = myself(pool.pids, store.proc)
+    display: Display = make(progress)
+    try:
+        planner.note_run(run.id, plan)
+        path = store.layout.payload(grant.number)
+        planner.write_payload(path)
+        pool.load(path)
+        cpus, memory, gpus = machine()
+        budget = Budget(workers or cpus, memory // 2**20, gpus)
+        display.begin(plan, len(session.frontier.waiting) + len(session.frontier.ready))
+        LocalBackend(session, pool, budget, workers or cpus, display, fail_fast).run()
+    finally:
+        display.close()
+        pool.close()
+        _collect(run, session)
+        store.finish(run.id)
+        planner.digests.confirm(planner.survey.made)
+
+
+def _collect(run: Run, session: Session) -> None:
+    run.failures = session.failures
+    run.executed = session.executed
+    skipped = {'skipped': len(session.frontier.skipped)} if session.frontier.skipped else {}
+    run.counts = {**session.counts, **skipped}
+
+
+def _failed(run: Run) -> WorkflowFailed:
+    lines = []
+    for failure in run.failures[:20]:
+        lines.append(str(failure) + (f'\n    log: {failure.log}' if failure.log else ''))
+    if len(run.failures) > 20:
+        lines.append(f'... and {len(run.failures) - 20} more')
+    number = len(run.failures)
+    return WorkflowFailed(
+        '{_number} of the tasks did not succeed:\n  {_list}', 'Mend the cause and run again: what succeeded does not run again.',
+        _number=number, _list='\n  '.join(lines), _run=run,
+    )  # fmt: skip
