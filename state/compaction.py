@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 
-from awflow.state.fold import fold
 from awflow.state.ledger import TEMPORARY, Listing, snapshot_name
 
 TYPE_CHECKING = False
@@ -31,6 +30,8 @@ def worthwhile(state: State) -> bool:
 
 def compact(state: State, layout: Layout, disk: Disk) -> None:
     """Write snapshot `state.last`, then remove journals and snapshots that nobody needs any more."""
+    from awflow.state.fold import fold  # and with it zlib and array: nothing that a run without news needs
+
     data = fold(state.settled_rows(), state.all_codes, {
         'upto': state.last,
         'live': {str(number): entry.to_dict() for number, entry in state.claims.items()},

@@ -7,7 +7,6 @@ lie, block by block; a thousand reruns of one task among 100,000 must not unpack
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from itertools import pairwise
 
@@ -28,6 +27,7 @@ from awflow.state.table import (
     WIDTH,
     Base,
     natural,
+    packed,
 )
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ class _Writer:
         touched = _touched_blocks(rows, order)
         translation = _Translation(self, rows.base) if rows.base else None
         for number, first in enumerate(range(0, len(order), BLOCK)):
-            if translation and number not in touched:
+            if translation is not None and number not in touched:
                 self._copy(translation, number)
             else:
                 self._pack([rows.record(row) for row in order[first:first + BLOCK]])
@@ -97,7 +97,7 @@ class _Writer:
         shown = [self._row(record) for record in records]
         names = {name: None for fields in shown for name in fields}
         columns = {name: [fields.get(name) for fields in shown] for name in names}
-        self._end_block(zlib.compress(jsontext.dumps(columns), 1))
+        self._end_block(packed(jsontext.dumps(columns)))
 
     def _end_block(self, packed: bytes | memoryview) -> None:
         self.blocks += packed
@@ -113,6 +113,8 @@ class _Writer:
         if record.end and record.id == record.end:
             del shown['id']
             flags |= END_IS_ID
+        if 'started' in shown and 'ended' in shown:
+            shown['ended'] = round(shown['ended'] - shown['started'], 3)       # few digits where there were many
         known = record.outcome in OUTCOMES
         if not known:
             shown['outcome'] = record.outcome

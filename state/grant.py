@@ -48,6 +48,11 @@ class Grant:
         """The journals that this holder wrote, and how much of each is on the disk."""
         return self._journal.names if self._journal else {}
 
+    def sync(self) -> None:
+        """Return when all that was recorded is on the disk."""
+        if self._journal:
+            self._journal.sync()
+
     def close(self) -> None:
         """Bring to the disk what was recorded; nothing more is to come."""
         if self._journal:

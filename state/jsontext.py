@@ -1,9 +1,9 @@
 """JSON as the state writes it: one line of ASCII, no spaces.
 
 Reading happens in every run, also in one that finds nothing to do, and importing `json` drags in `re` and `enum`, more
-milliseconds than the whole read takes. Its scanner is a C type that needs neither, so it is asked directly; where a
-Python has it in another shape, `json` is taken as it is. Lone surrogates, from file names that are not UTF-8, survive
-as escapes.
+milliseconds than the whole read takes. Its scanner and its encoder are C types that need neither, so they are asked
+directly; where a Python has them in another shape, `json` is taken as it is. Lone surrogates, from file names that are
+not UTF-8, survive as escapes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,22 @@ def _scanner() -> Callable[[str, int], tuple[Any, int]]:
     return scan
 
 
+def _encoder() -> Callable[[object], str]:
+    try:
+        from _json import encode_basestring_ascii, make_encoder
+        encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ':', ',', False, False, True)
+    except (ImportError, TypeError):
+        from json import JSONEncoder
+        return JSONEncoder(separators=(',', ':')).encode
+    return lambda value: ''.join(encode(value, 0))
+
+
+def _refuse(value: object) -> object:
+    raise TypeError(f'{type(value).__name__} is not JSON')
+
+
 _scan = _scanner()
+_encode = _encoder()
 
 
 def loads(data: bytes | bytearray | memoryview) -> Any:
@@ -50,6 +65,4 @@ def loads(data: bytes | bytearray | memoryview) -> Any:
 
 
 def dumps(value: object) -> bytes:
-    from json import dumps as encode  # only ever called by who writes
-
-    return encode(value, separators=(',', ':')).encode('ascii')
+    return _encode(value).encode('ascii')

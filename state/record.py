@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 EMPTY = bytes(16)       # the digest of no components and of no outputs
 
 # In the order in which they are written; a field that equals its default is left out.
-_DEFAULTS: tuple[tuple[str, Any], ...] = (
-    ('job', ''), ('task', ''), ('shown', ''), ('generation', 0), ('attempt', (0, 0)), ('final', False), ('outcome', ''),
-    ('id', ''), ('end', ''), ('code', ''), ('upstream', {}), ('own', {}), ('outputs', {}), ('result', None),
-    ('checks', []), ('inputs_changed', []), ('exit', None), ('signal', None), ('error', None), ('host', ''), ('pid', 0),
-    ('slurm', None), ('started', 0.0), ('ended', 0.0), ('user', 0.0), ('system', 0.0), ('rss', 0), ('log', ''),
-    ('run', ''), ('note', ''), ('adopted', False), ('accepted', False),
-)
-_KNOWN = frozenset(name for name, _ in _DEFAULTS)
-_CONTAINERS = ('upstream', 'own', 'outputs', 'checks', 'inputs_changed')
+_DEFAULTS: dict[str, Any] = {
+    'job': '', 'task': '', 'shown': '', 'generation': 0, 'attempt': (0, 0), 'final': False, 'outcome': '', 'id': '',
+    'end': '', 'code': '', 'upstream': {}, 'own': {}, 'outputs': {}, 'result': None, 'checks': [], 'inputs_changed': [],
+    'exit': None, 'signal': None, 'error': None, 'host': '', 'pid': 0, 'slurm': None, 'started': 0.0, 'ended': 0.0,
+    'user': 0.0, 'system': 0.0, 'rss': 0, 'log': '', 'run': '', 'note': '', 'adopted': False, 'accepted': False,
+}
+_ITEMS = tuple(_DEFAULTS.items())
+_MAPPINGS, _LISTS = ('upstream', 'own', 'outputs'), ('checks', 'inputs_changed')
 _SECONDS = ('started', 'ended', 'user', 'system')
 
 
@@ -33,7 +32,7 @@ class Record:
     newer version wrote. Not to be changed once made: states and caches share them.
     """
 
-    __slots__ = (*(name for name, _ in _DEFAULTS), 'extra')
+    __slots__ = (*_DEFAULTS, 'extra')
 
     job: str
     task: str
@@ -69,16 +68,24 @@ class Record:
     accepted: bool
     extra: dict[str, Any]
 
-    def __init__(self, **fields: Any) -> None:
-        take = fields.pop
-        for name, default in _DEFAULTS:
-            setattr(self, name, take(name, default))
-        for name in _CONTAINERS:
-            if not getattr(self, name):
-                setattr(self, name, [] if name in ('checks', 'inputs_changed') else {})
-        self.extra = take('extra', None) or {}
-        if fields:
-            raise TypeError(f'a record has no {", ".join(sorted(fields))}')
+    def __init__(self, extra: dict[str, Any] | None = None, **fields: Any) -> None:
+        unknown = fields.keys() - _DEFAULTS.keys()
+        if unknown:
+            raise TypeError(f'a record has no {", ".join(sorted(unknown))}')
+        self._fill(fields, extra)
+
+    def _fill(self, fields: Mapping[str, Any], extra: dict[str, Any] | None) -> None:
+        """Set every field; hundreds of thousands are made when a big run is read, so this is kept short."""
+        get = fields.get
+        for name, default in _ITEMS:
+            setattr(self, name, get(name, default))
+        for name in _MAPPINGS:
+            if name not in fields:
+                setattr(self, name, {})     # each its own: the defaults must not be shared with who might fill them
+        for name in _LISTS:
+            if name not in fields:
+                setattr(self, name, [])
+        self.extra = extra or {}
 
     @property
     def rank(self) -> tuple[int, tuple[int, int], bool, str]:
@@ -91,26 +98,23 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that say something, for JSON; what is unknown here comes back as it was."""
-        fields = {}
-        for name, default in _DEFAULTS:
-            value = getattr(self, name)
-            if value != default:
-                fields[name] = value
+        fields = {name: value for name, default in _ITEMS if (value := getattr(self, name)) != default}
         if 'attempt' in fields:
             fields['attempt'] = list(self.attempt)
         for name in _SECONDS:
             if name in fields:
                 fields[name] = round(fields[name], 3)
-        return {**self.extra, **fields}
+        return {**self.extra, **fields} if self.extra else fields
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Record:
-        extra = {name: value for name, value in fields.items() if name not in _KNOWN}
-        known = {name: value for name, value in fields.items() if name in _KNOWN} if extra else dict(fields)
-        if 'attempt' in known:
-            restart, retry = known['attempt']
-            known['attempt'] = (restart, retry)
-        return cls(extra=extra, **known)
+        record = cls.__new__(cls)
+        unknown = fields.keys() - _DEFAULTS.keys()
+        record._fill(fields, {name: fields[name] for name in unknown})
+        if 'attempt' in fields:
+            restart, retry = fields['attempt']
+            record.attempt = (restart, retry)
+        return record
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Record):

@@ -8,6 +8,8 @@ field by field as JSON, compressed. README.md beside this file specifies every c
 
 from __future__ import annotations
 
+import struct
+
 from awflow.state import jsontext
 from awflow.state.record import Record
 from awflow.state.snapshot import Damaged, Snapshot
@@ -42,8 +44,8 @@ def natural(key: str) -> int | None:
 class Base:
     """One job's rows in a snapshot. Columns are views; element `row` belongs to the row of that number."""
 
-    __slots__ = ('_block', '_first_block', '_keys', '_table', 'attempt', 'context', 'count', 'counted', 'end', 'flags',
-                 'generation', 'job', 'outcome', 'outputs', 'own')
+    __slots__ = ('_block', '_first_block', '_keys', '_spelled', '_table', 'attempt', 'context', 'count', 'counted',
+                 'end', 'flags', 'generation', 'job', 'outcome', 'outputs', 'own')
 
     outcome: memoryview
     flags: memoryview
@@ -59,6 +61,7 @@ class Base:
         self.count: int = span['rows']
         self.counted: bool = span['keys'][0] == COUNTED
         self._keys: list[Any] = span['keys']
+        self._spelled: list[str] | None = None
         self._first_block: int = span['block']
         self._table = table
         self._block: tuple[int, dict[str, list[Any]]] = (-1, {})
@@ -73,13 +76,17 @@ class Base:
         return self._table.contexts
 
     def keys(self) -> list[str]:
-        kind, offset, length = self._keys
-        if kind == COUNTED:
-            return [str(number) for number in range(self.count)]
-        part = self._table.snapshot['keys'][offset:offset + length]
-        if kind == NUMBERED:
-            return [str(number) for number in little(part, 'q')]
-        return list(jsontext.loads(part))
+        """The key of every row."""
+        if self._spelled is None:
+            kind, offset, length = self._keys
+            part = self._table.snapshot['keys'][offset:offset + length]
+            if kind == COUNTED:
+                self._spelled = [str(number) for number in range(self.count)]
+            elif kind == NUMBERED:
+                self._spelled = [str(number) for (number,) in struct.iter_unpack('<q', part)]
+            else:
+                self._spelled = list(jsontext.loads(part))
+        return self._spelled
 
     def older(self, row: int, record: Record) -> bool:
         """Does the record outrank this row? Ids are unpacked only to break a tie."""
@@ -98,8 +105,10 @@ class Base:
         """A row as a record; the block last unpacked is kept, so neighbours cost little."""
         number, position = divmod(row, BLOCK)
         if self._block[0] != number:
-            self._block = (number, _unpacked(self.packed(number)))
+            self._block = (number, jsontext.loads(unpacked(self.packed(number))))
         shown = {name: column[position] for name, column in self._block[1].items() if column[position] is not None}
+        if 'started' in shown and 'ended' in shown:
+            shown['ended'] = round(shown['started'] + shown['ended'], 3)
         return Record.from_dict({**self._compared(row), **shown})
 
     def _compared(self, row: int) -> dict[str, Any]:
@@ -108,9 +117,10 @@ class Base:
         flags, outcome, packed = self.flags[row], self.outcome[row], self.attempt[row]
         end = self.end[WIDTH * row:WIDTH * row + WIDTH].hex()
         fields = {
-            'job': self.job, 'code': code, 'upstream': upstream, 'generation': self.generation[row],
-            'attempt': (packed >> 16, packed & 0xffff), 'final': bool(flags & FINAL),
-            'outcome': OUTCOMES[outcome] if outcome != OTHER_OUTCOME else '', 'end': end if end.strip('0') else '',
+            'job': self.job, 'task': str(row) if self.counted else self.keys()[row], 'code': code,
+            'upstream': upstream, 'generation': self.generation[row], 'attempt': (packed >> 16, packed & 0xffff),
+            'final': bool(flags & FINAL), 'outcome': OUTCOMES[outcome] if outcome != OTHER_OUTCOME else '',
+            'end': end if end.strip('0') else '',
         }
         if flags & END_IS_ID:
             fields['id'] = end
@@ -156,15 +166,30 @@ class Table:
         return self._bases.get(job)
 
 
-def little(part: memoryview, code: str) -> list[int]:
-    """Little-endian integers at any offset."""
-    from struct import calcsize, unpack
+def packed(text: bytes) -> bytes:
+    """Compressed JSON: digests, which do not compress, lie before it as 16 bytes each, and "#" stands in their places.
 
-    return list(unpack(f'<{len(part) // calcsize("<" + code)}{code}', part))
-
-
-def _unpacked(block: memoryview) -> dict[str, list[Any]]:
+    Two thirds of what a record says are digests; spelled in hexadecimal they would still take 20 bytes each.
+    """
+    import re
     import zlib
 
-    columns: dict[str, list[Any]] = jsontext.loads(zlib.decompress(block))
-    return columns
+    digests: list[bytes] = [] if b'"#"' in text else re.findall(b'"([0-9a-f]{32})"', text)
+    if digests:
+        text = re.sub(b'"[0-9a-f]{32}"', b'"#"', text)
+    return len(digests).to_bytes(4, 'little') + bytes.fromhex(str(b''.join(digests), 'ascii')) + zlib.compress(text, 1)
+
+
+def unpacked(block: memoryview) -> bytes:
+    """The JSON that was packed."""
+    import zlib
+
+    count = int.from_bytes(block[:4], 'little')
+    text = zlib.decompress(block[4 + WIDTH * count:])
+    if not count:
+        return text
+    digits = block[4:4 + WIDTH * count].hex().encode()
+    parts = text.split(b'"#"')
+    for at in range(count):
+        parts[at] += b'"%b"' % digits[32 * at:32 * at + 32]
+    return b''.join(parts)

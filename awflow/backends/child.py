@@ -1,9 +1,9 @@
 """A forked task's process, from the fork to its exit.
 
 The zygote's memory is shared, so everything here is about what must *not* be: its streams and descriptors, its signal
-dispositions, its random numbers (NumPy would give every task the same ones), its place in the process tree. The process
-adopts its own orphans, so a daemon that the user's code starts stays below it: what a task leaves behind is found when it
-ends, and cannot be mistaken for another task's.
+dispositions, its random numbers (NumPy would give every task the same ones), its place in the process tree. The
+process adopts its own orphans, so a daemon that the user's code starts stays below it: what a task leaves behind is
+found when it ends, and cannot be mistaken for another task's.
 """
 
 from __future__ import annotations
@@ -147,19 +147,23 @@ def _appear_as_main(function: Any) -> None:
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):  # closed or replaced by the user's code
-            continue
+    _flush_stream(sys.stdout)
+    _flush_stream(sys.stderr)
     flush_c_streams()
+
+
+def _flush_stream(stream: Any) -> None:
+    try:
+        stream.flush()
+    except (OSError, ValueError, AttributeError):  # closed or replaced by the user's code
+        return
 
 
 def _finish() -> None:
     """What the end of an interpreter does for the user's code, less tearing down a heap that is shared anyway."""
     try:
         if 'threading' in sys.modules:
-            sys.modules['threading']._shutdown()  # type: ignore[attr-defined]  # joins those that are not daemons
+            sys.modules['threading']._shutdown()  # joins those that are not daemons
         atexit._run_exitfuncs()
     except BaseException as error:  # noqa: BLE001  as at any interpreter's end
         print(f'awflow: while the process ended: {error!r}', file=sys.stderr)

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 import xxhash
 
 from awflow.backends.pickling import dumps
+from awflow.elements import SINGLE, key_of, keys_of
 from awflow.errors import FingerprintError, ResultError, StateCorruptError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from awflow.backends.payload import Definition, Payload
+    from awflow.job import Job
     from awflow.state.digests import Digests
     from awflow.state.record import Record
     from awflow.state.rows import Rows
@@ -30,51 +32,56 @@ class TaskContext:
         self.order = order
         self.payload = payload
         self._state: Any = None
+        self._jobs: dict[str, Job] = {}
 
-    def job(self, name: str) -> Definition:
-        """The definition of a job that the task's function refers to."""
-        return self.payload.definition(name)
+    def job(self, name: str) -> Job:
+        """A job that the task's function refers to, with those of its edges whose other end the payload knows."""
+        if name not in self._jobs:
+            definition = self.payload.definition(name)
+            self._jobs[name] = job = _job_of(definition)
+            for upstream, status, each in definition.edges:
+                if upstream in self.payload.names:
+                    job.after(self.job(upstream), status=status, each=each)
+        return self._jobs[name]
 
     def function(self, name: str) -> Callable[..., Any]:
         """The plain function of such a job: inside a task, `estimate(3)` is a call."""
-        function: Callable[..., Any] = self.job(name).function
-        return function
+        return self.job(name).function
 
-    def result(self, name: str, *value: object) -> object:
+    def result(self, name: str, value: object = None) -> object:
         """What the upstream's task of that value returned. Along an `each` edge only the own partner has one to give."""
-        each = self._edge(name)
-        key = self._key(*value) if value else self.order['task'] if each else '-'
-        if each and key != self.order['task']:
-            raise ResultError(
-                'job {job!r} waits for the partner of its own task in {upstream!r} alone',
-                'Use .result() of the own value, or @after without each=True.',
-                job=self.definition.name, upstream=name, task=self.order['task'], asked=key,
-            )  # fmt: skip
+        each, own = self._edge(name), self.order['task']
         rows = self._rows(name)
+        key = own if each and value is None else SINGLE if rows.row(SINGLE) is not None else key_of(value)
+        if each and key != own:
+            raise self._only_partner(name, asked=value)
         row = rows.row(key)
         if row is None:
             raise ResultError(
-                '{upstream!r} has no task for {asked}', 'Use a value of its array.',
-                upstream=name, asked=value[0] if value else 'no value', job=self.definition.name,
+                '{upstream!r} has no task for {asked}', 'Use a value of its array.', upstream=name, asked=repr(value),
+                job=self.definition.name,
             )  # fmt: skip
         return self._load(name, rows.record(row))
 
     def results(self, name: str) -> list[object]:
         """What all tasks of the upstream returned, in the order of its array."""
         if self._edge(name):
-            raise ResultError(
-                'job {job!r} waits for the partner of its own task in {upstream!r} alone',
-                'Use .result(), or @after without each=True.', job=self.definition.name, upstream=name,
-            )  # fmt: skip
-        array = self.job(name).array
-        if array is None:
-            return [self.result(name)]
+            raise self._only_partner(name, asked='all results')
         rows = self._rows(name)
-        found = [(key, rows.row(key)) for key in array.keys()]  # noqa: SIM118  an array is no mapping
-        missing = [key for key, row in found if row is None]
-        if missing:
-            raise ResultError('{upstream!r} has no result of {task}', '', upstream=name, task=missing[0])
-        return [self._load(name, rows.record(row)) for _, row in found if row is not None]
+        found = []
+        for key in keys_of(name, self.payload.definition(name).array):
+            row = rows.row(key)
+            if row is None:
+                raise ResultError('{upstream!r} has no result of {task}', '', upstream=name, task=key)
+            found.append(self._load(name, rows.record(row)))
+        return found
+
+    def _only_partner(self, name: str, asked: object) -> ResultError:
+        return ResultError(
+            'job {job!r} waits for the partner of its own task in {upstream!r} alone',
+            'Use .result() without a value, or @after without each=True.',
+            job=self.definition.name, upstream=name, task=self.order['task'], asked=asked,
+        )  # fmt: skip
 
     def _edge(self, name: str) -> bool:
         for upstream, _, each in self.definition.edges:
@@ -84,11 +91,6 @@ class TaskContext:
             'job {job!r} may not read results of {upstream!r}: it does not wait for it', 'Add @after({upstream}).',
             job=self.definition.name, upstream=name,
         )  # fmt: skip
-
-    def _key(self, value: object) -> str:
-        from awflow.elements import key_of
-
-        return key_of(value)
 
     def _rows(self, name: str) -> Rows:
         from awflow.state.store import Store
@@ -109,6 +111,19 @@ class TaskContext:
         if record.result is None:
             return None
         return load_result(workflow_directory(self.order), record.result)
+
+
+def _job_of(definition: Definition) -> Job:
+    """The job as the script declared it, for a schedule within a task."""
+    from awflow.job import Job
+
+    code = getattr(definition.function, '__code__', None)
+    site = f'{code.co_filename}:{code.co_firstlineno}' if code else ''
+    job = Job(definition.function, definition.name, definition.array, definition.options, site)
+    job.before, job.postconditions = definition.before, definition.after
+    job.input_specs, job.output_specs = definition.inputs, definition.outputs
+    job.declares_outputs = definition.declares_outputs
+    return job
 
 
 def workflow_directory(order: dict[str, Any]) -> str:
@@ -161,17 +176,17 @@ class Tools:
         finally:
             CURRENT.reset(token)
 
-    def inputs(self, specs: Sequence[Any], value: object, key: str) -> list[str]:
-        """The paths that the declared inputs name now."""
+    def inputs(self, definition: Definition, value: object, order: dict[str, Any]) -> dict[str, bool]:
+        """The paths that the declared inputs name now -> whether size and time are enough."""
         from awflow.specs import expand_inputs
 
-        return expand_inputs(specs, value, key)
+        return expand_inputs(definition.inputs, value, _label(definition, order), definition.name, order['produced'])
 
-    def outputs(self, specs: Sequence[Any], value: object, key: str) -> list[str]:
+    def outputs(self, definition: Definition, value: object, order: dict[str, Any]) -> list[str]:
         """The paths that the declared outputs name."""
         from awflow.specs import expand_outputs
 
-        return expand_outputs(specs, value, key)
+        return expand_outputs(definition.outputs, value, _label(definition, order), definition.name)
 
     def content(self, path: str) -> tuple[str, int] | None:
         """Digest and size of a file or directory, None if it is not there."""
@@ -182,7 +197,8 @@ class Tools:
     def signature(self, path: str) -> str | None:
         """What stands for the content of a file too big to read."""
         assert self._digests is not None, 'opened before the first fork'
-        return self._digests.stat_only(path)
+        content = self._digests.stat_only(path)
+        return None if content is None else content.digest
 
     def pickled(self, result: object) -> bytes:
         """The result as it is stored. Classes of the project's modules travel by name, those of the script by value."""
@@ -193,7 +209,7 @@ class Tools:
         from awflow.fingerprint import digest
 
         try:
-            return digest(result)
+            return str(digest(result))
         except FingerprintError:
             return str(xxhash.xxh3_128_hexdigest(data))
 
@@ -216,3 +232,8 @@ class Tools:
             'digest': digest,
             'sum': xxhash.xxh3_64_hexdigest(data),
         }
+
+
+def _label(definition: Definition, order: dict[str, Any]) -> object:
+    """What the task is called in paths: a mapping's key, otherwise its value."""
+    return SINGLE if definition.array is None else definition.array.name(order['position'])

@@ -34,7 +34,7 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The process and all it started are gone, the slot is free. `status` is the exit code, or minus the signal.
+    """The process and all it started are gone, the slot is free. `status` is as os.wait gives it.
 
     `user` and `system` are seconds, `rss` is bytes at the peak of the largest process.
     """
@@ -48,7 +48,7 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A zygote died, and its tasks with it: an Exited with status -9 of each precedes this."""
+    """A zygote died, and its tasks with it: an Exited of each, killed by SIGKILL, precedes this."""
 
     pid: int
     why: str

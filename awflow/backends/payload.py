@@ -6,8 +6,8 @@
     index     JSON: python, sys_path, cwd, script, by_value, by_reference, parts {name: [offset, size, xxh3_64]}
     parts     pickles: the modules that travel (part ''), and every job's Definition
 
-Offsets count from the end of the index. Written once, under a new name, and synced: a task on another host may be reading
-it as soon as it can be seen.
+Offsets count from the end of the index. Written once, under a new name, and synced: a task on another host may be
+reading it as soon as it can be seen.
 """
 
 from __future__ import annotations
@@ -91,7 +91,10 @@ def write(
     script: str,
     modules: Iterable[types.ModuleType] = (),
 ) -> None:
-    """Writes a new file. `modules` are the project's own that the jobs reach; FingerprintError names what cannot travel."""
+    """Writes a new file. `modules` are the project's own that the jobs reach.
+
+    Raises FingerprintError, which names the variable that cannot travel, and StateAccessError.
+    """
     found = {module.__name__: module for module in modules}
     carried, by_value = dump_modules(found)
     parts = {MODULES: carried} if carried else {}
@@ -200,7 +203,7 @@ class Payload:
         return definition
 
     def _restore_modules(self) -> None:
-        """Modules that turn out not to be loadable are imported when they are needed, if they are still what they were."""
+        """Modules that turn out not to be loadable are imported when needed, if they are still what they were."""
         if not self._by_value:
             return
         sys.modules.update((name, _empty(name, *place)) for name, place in self._by_value.items())

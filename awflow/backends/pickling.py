@@ -1,17 +1,18 @@
 """How functions travel to the processes that run them.
 
-The problem. A task must run the code that was planned, in a process that never executes the user's script. So functions
-and classes of the script travel by value, and so do the project's own modules, which may be edited while a task waits in a
-queue.
+The problem. A task must run the code that was planned, in a process that never executes the user's script. So
+functions and classes of the script travel by value, and so do the project's own modules, which may be edited while a
+task waits in a queue.
 
-What does not work. cloudpickle's own by-value modules: each function gets a private copy of the globals that it names, so
-`util.init()` sets a flag that `util.flag` never shows; `pickle.dumps(util.Model())` in a task finds no such class in `util`;
-and a result's class is another one in every run. Sending the sources: what the script set in its modules would be lost.
+What does not work. cloudpickle's own by-value modules: each function gets a private copy of the globals that it
+names, so `util.init()` sets a flag that `util.flag` never shows; `pickle.dumps(util.Model())` in a task finds no such
+class in `util`; and a result's class is another one in every run. Sending the sources: what the script set in its
+modules would be lost.
 
-What this does. A module travels once per payload, as a module: its whole namespace, with functions whose globals *are* that
-namespace. The reader puts it into `sys.modules` before it rebuilds any job, and everything else refers to it as to any
-imported module. One that cannot travel so (it holds an open file, say) is imported at the other end, where an import hook
-compares its source with the planned one.
+What this does. A module travels once per payload, as a module: its whole namespace, with functions whose globals
+*are* that namespace. The reader puts it into `sys.modules` before it rebuilds any job, and everything else refers to
+it as to any imported module. One that cannot travel so (it holds an open file, say) is imported at the other end,
+where an import hook compares its source with the planned one.
 
 Some values that pickle refuses are harmless: a lock travels as a new lock, an `lru_cache` as an empty one.
 """
@@ -71,7 +72,7 @@ def _cached_again(function: Callable[..., Any], parameters: dict[str, Any]) -> o
 def _importable(wrapper: Any) -> bool:
     """Whether the reader finds the very object by its name; not so in the script, or in a module on its way."""
     place: Any = sys.modules.get(wrapper.__module__)
-    travels = cloudpickle.list_registry_pickle_by_value()  # type: ignore[no-untyped-call]
+    travels = cloudpickle.list_registry_pickle_by_value()
     if wrapper.__module__ == '__main__' or wrapper.__module__ in travels:
         return False
     for name in wrapper.__qualname__.split('.'):
@@ -106,7 +107,7 @@ class Transport(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def _in_namespace(reduced: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    """cloudpickle's recipe of a function, less its copy of the globals."""
+    """The recipe of cloudpickle for a function, less its copy of the globals."""
     make, (code, _, *rest), (state, slots), *setters = reduced
     return make, (code, Namespace(name), *rest), (state, {**slots, '__globals__': {}}), *setters
 
@@ -122,29 +123,32 @@ class ByValue:
     """While it lasts, functions and classes of the modules are pickled by value, as those of the script are."""
 
     def __init__(self, modules: Modules) -> None:
-        kept = cloudpickle.list_registry_pickle_by_value()  # type: ignore[no-untyped-call]
+        kept = cloudpickle.list_registry_pickle_by_value()
         self._mine = [module for name, module in modules.items() if name not in kept]
 
     def __enter__(self) -> None:
         for module in self._mine:
-            cloudpickle.register_pickle_by_value(module)  # type: ignore[no-untyped-call]
+            cloudpickle.register_pickle_by_value(module)
 
     def __exit__(self, *_: object) -> None:
         for module in self._mine:
-            cloudpickle.unregister_pickle_by_value(module)  # type: ignore[no-untyped-call]
+            cloudpickle.unregister_pickle_by_value(module)
 
 
 def dump_modules(modules: Modules) -> tuple[bytes, Modules]:
     """One pickle of the namespaces of all modules that can travel, and which those are."""
     modules = {name: module for name, module in modules.items() if sys.modules.get(name) is module}
-    while True:
-        try:
-            return _dump_all(modules), modules
-        except Exception as error:  # noqa: BLE001  a reducer of the user's may raise anything
-            bad = {name for name in modules if not _travels(name, modules[name])}
-            left = {name: modules[name] for name in modules if not _concerned(name, bad)}
-            modules = left if bad else {}
-            del error
+    while (carried := _attempt(modules)) is None:
+        bad = {name for name, module in modules.items() if _attempt({name: module}) is None}
+        modules = {name: module for name, module in modules.items() if bad and not _concerned(name, bad)}
+    return carried, modules
+
+
+def _attempt(modules: Modules) -> bytes | None:
+    try:
+        return _dump_all(modules)
+    except Exception:  # noqa: BLE001  a reducer of the user's may raise anything
+        return None
 
 
 def _dump_all(modules: Modules) -> bytes:
@@ -153,16 +157,8 @@ def _dump_all(modules: Modules) -> bytes:
         return dumps(states, modules) if states else b''
 
 
-def _travels(name: str, module: types.ModuleType) -> bool:
-    try:
-        _dump_all({name: module})
-    except Exception:  # noqa: BLE001
-        return False
-    return True
-
-
 def _concerned(name: str, bad: set[str]) -> bool:
-    """cloudpickle pickles a package's modules by value with the package, so one that cannot keeps its parents too."""
+    """A package registered by value takes its modules along, so one that cannot travel keeps its parents too."""
     return any(other == name or other.startswith(name + '.') for other in bad)
 
 
@@ -190,10 +186,8 @@ def _refused(value: object, modules: Modules) -> bool:
 
 def _reached(function: types.FunctionType) -> Iterator[tuple[str, object]]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
+        if cell != types.CellType():  # equal to an empty one: not bound yet
             yield name, cell.cell_contents
-        except ValueError:  # not bound yet
-            continue
     for name in _names(function.__code__):
         if name in function.__globals__:
             yield name, function.__globals__[name]

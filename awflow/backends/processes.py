@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
     from typing import Final
 
+LIBC: Final = ctypes.CDLL(None, use_errno=True)
 SET_PDEATHSIG: Final = 1  # prctl(2)
 SET_CHILD_SUBREAPER: Final = 36
 PATIENCE: Final = 2.0  # seconds for killed processes to vanish; one in an uninterruptible read of a dead server may not
@@ -99,10 +100,14 @@ def kill_children(spared: Container[int] = ()) -> None:
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
         for pid in doomed:
-            try:
-                os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                continue
+            _collect(pid)
+
+
+def _collect(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
 
 
 def send(pid: int, number: int) -> None:
@@ -134,9 +139,9 @@ def adopt_orphans() -> None:
 
 def flush_c_streams() -> None:
     """What C libraries have printed and still hold in their buffers."""
-    ctypes.CDLL(None).fflush(None)
+    LIBC.fflush(None)
 
 
 def _prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
+    if LIBC.prctl(option, value, 0, 0, 0):
         raise OSError(ctypes.get_errno(), f'prctl {option}')

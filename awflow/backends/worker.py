@@ -8,6 +8,7 @@ postcondition holds and every declared output exists. Whatever the user's code r
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -57,6 +58,30 @@ def perform(definition: Definition, order: dict[str, Any], tools: Tools) -> Repo
     return performance.report
 
 
+def blank(order: dict[str, Any]) -> Report:
+    """The report of a task that has just begun."""
+    return {
+        'outcome': 'succeeded',
+        'error': None,
+        'checks': [],
+        'inputs': {},
+        'inputs_changed': [],
+        'outputs': {},
+        'result': None,
+        'end': order['id'],
+        'started': time.time(),
+        'ended': time.time(),
+        'exit': 0,
+    }
+
+
+def refused(order: dict[str, Any], outcome: str, error: BaseException) -> Report:
+    """The report of a task whose function was not reached."""
+    if outcome == 'failed':
+        show(error)
+    return {**blank(order), 'outcome': outcome, 'error': {'type': kind_of(error), 'line': last_line(error)}, 'exit': 1}
+
+
 class Performance:
     """One task on its way through the steps. What is known so far stands in the report."""
 
@@ -64,18 +89,8 @@ class Performance:
         self.definition = definition
         self.order = order
         self.tools = tools
-        self.report: Report = {
-            'outcome': 'succeeded',
-            'error': None,
-            'checks': [],
-            'inputs': {},
-            'inputs_changed': [],
-            'outputs': {},
-            'result': None,
-            'end': order['id'],
-            'started': time.time(),
-            'exit': 0,
-        }
+        self.stat_only: set[str] = set()
+        self.report = blank(order)
 
     def ends(self, outcome: str, kind: str, line: str, code: int) -> None:
         self.report.update(outcome=outcome, error={'type': kind, 'line': line}, exit=code)
@@ -85,6 +100,9 @@ class Performance:
         os.environ.update(environment(order))
         directory = os.path.abspath(order.get('cwd') or '.')
         os.chdir(directory)
+        for place in ('state', 'results_file'):
+            if order.get(place):
+                order[place] = os.path.abspath(order[place])
         value = self._value()
         self._check(definition.before, 'before', value)
         self.report['inputs'] = self._inputs(value)
@@ -112,9 +130,12 @@ class Performance:
     def _inputs(self, value: object) -> dict[str, str]:
         """Digests at the start. The files that an upstream made are taken from its record, not read again."""
         definition, order = self.definition, self.order
-        paths = self.tools.inputs(definition.inputs, value, order['task']) if definition.inputs else order['inputs']
+        listed = {path: path in order.get('stat', ()) for path in order['inputs']}
+        if definition.inputs:
+            listed = self.tools.inputs(definition, value, order)
+        self.stat_only = {path for path, stat in listed.items() if stat}
         found = {}
-        for path in paths:
+        for path in listed:
             digest = order['produced'].get(path) or self._input(path)
             if digest is None:
                 raise _said('input', f'the input {path} does not exist')
@@ -122,7 +143,7 @@ class Performance:
         return found
 
     def _input(self, path: str) -> str | None:
-        if path in self.order.get('stat', ()):
+        if path in self.stat_only:
             return self.tools.signature(path)
         content = self.tools.content(path)
         return content and content[0]
@@ -137,7 +158,7 @@ class Performance:
     def _outputs(self, value: object) -> dict[str, tuple[str, int]]:
         paths = self.order.get('outputs')
         if paths is None:
-            paths = self.tools.outputs(self.definition.outputs, value, self.order['task'])
+            paths = self.tools.outputs(self.definition, value, self.order)
         found = {path: self.tools.content(path) for path in paths}
         for path, content in found.items():
             if content is None:
@@ -156,6 +177,8 @@ class Performance:
 def environment(order: dict[str, Any]) -> dict[str, str]:
     """What the order adds to the environment; no device list means that the machine's own stays."""
     added = dict(order.get('env') or {})
+    if order.get('parent'):
+        added['AWFLOW_PARENT'] = json.dumps(order['parent'])  # whose task a schedule within it belongs to
     if order.get('cuda') is not None:
         added['CUDA_VISIBLE_DEVICES'] = order['cuda']
     return added

@@ -1,28 +1,31 @@
 """The process from which tasks are forked.
 
-The problem. Each task needs a process of its own: a crash must not take others along, memory must be given back, a time
-limit must be enforceable. Starting Python and importing NumPy costs 0.1 to 3 s, forking a process that has done so 1 ms.
+The problem. Each task needs a process of its own: a crash must not take others along, memory must be given back, a
+time limit must be enforceable. Starting Python and importing NumPy costs 0.1 to 3 s, forking a process that has done
+so 1 ms.
 
-What does not work. Forking the driver: it may have threads (every notebook does), and locks that they hold stay locked in
-the child for ever. multiprocessing's fork server and spawn: they run the user's script again, which without an
-`if __name__ == '__main__'` guard schedules the workflow again. Leaving it to the tasks to notice that their driver died:
-they are busy. Killing process groups: what calls `setsid` is in none.
+What does not work. Forking the driver: it may have threads (every notebook does), and locks that they hold stay
+locked in the child for ever. multiprocessing's fork server and spawn: they run the user's script again, which without
+an `if __name__ == '__main__'` guard schedules the workflow again. Leaving it to the tasks to notice that their driver
+died: they are busy. Killing process groups: what calls `setsid` is in none.
 
-What this does. One process with one thread per number of threads that tasks use (OpenMP and its like read theirs when they
-are loaded), started before anything of the user's. It rebuilds a job's function when the first of its tasks is launched,
-and forks. It lives in a session of its own, so that a signal to the driver's group leaves it time to clean up, and watches
-its driver by the control socket and a pidfd: when the driver is gone, however it went, it kills all tasks. It ends only
-when no task is left, so that its pid is evidence that a run still lives. Should it die itself, the kernel kills the tasks.
+What this does. One process with one thread per number of threads that tasks use (OpenMP and its like read theirs when
+they are loaded), started before anything of the user's. It rebuilds a job's function when the first of its tasks is
+launched, and forks. It lives in a session of its own, so that a signal to the driver's group leaves it time to clean
+up, and watches its driver by the control socket and a pidfd: when the driver is gone, however it went, it kills all
+tasks. It ends only when no task is left, so that its pid is evidence that a run still lives. Should it die itself,
+the kernel kills the tasks.
 
-Nothing that a task started outlives it. A task's process adopts its orphans (see child.py), so all it left behind become
-children of the zygote at the moment it dies; and any child of the zygote that is not a task's process is such a leftover.
-A task that ends in good order looks after that itself and says so in a shared byte, which saves the look at /proc.
+Nothing that a task started outlives it. A task's process adopts its orphans (see child.py), so all it left behind
+become children of the zygote at the moment it dies; and any child of the zygote that is not a task's process is such
+a leftover. A task that ends in good order looks after that itself and says so in a shared byte, which saves the look
+at /proc.
 
     from the driver   {load: path}   {launch: slot, orders: [...]} + 2 descriptors   {signal: slot, number: n}
     to the driver     {exited: slot, status, user, system, rss}
 
-A launch brings the slot's output pipe and its channel. The channel belongs to the child: {began: n, pid} and {reported: n,
-report} to the driver, one byte `go` back between the orders of a batch.
+A launch brings the slot's output pipe and its channel. The channel belongs to the child: {began: n, pid} and
+{reported: n, report} to the driver, one byte `go` back between the orders of a batch.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ import socket
 import sys
 import time
 from collections import OrderedDict, deque
+from contextlib import suppress
 
 from awflow.backends.child import ENDING, Child
 from awflow.backends.processes import adopt_orphans, childless, descendants, kill_children, send, send_group
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
     from awflow.backends.payload import Definition, Payload
 
 KEPT: Final = 32  # rebuilt jobs; an array's tasks come in turn, and all jobs together may be large
+SWEEP: Final = 256  # loads between two collections of what was dropped
 SLOTS: Final = 1 << 16
 DESCRIPTORS: Final = 250  # in one message of a Unix socket: SCM_MAX_FD is 253
 WARM: Final = (  # what tasks import; once here is cheaper than in each of them
@@ -85,6 +90,7 @@ class Zygote:
         self.tasks: dict[int, Task] = {}  # by pid
         self.slots: dict[int, Task] = {}
         self.jobs: OrderedDict[str, Callable[[], Definition]] = OrderedDict()
+        self.loads = 0
         self.clean = mmap.mmap(-1, SLOTS)  # shared with the children
         self.payload: Payload | None = None
         self.tools: Tools | None = None
@@ -152,6 +158,7 @@ class Zygote:
             self.payload = Payload(path)
             sys.path[:] = self.payload.sys_path
             sys.argv[:] = [self.payload.script]
+            os.environ['AWFLOW_SCRIPT'] = self.payload.script  # of a schedule within a task
             os.chdir(self.payload.cwd)
             self.tools = Tools(self.payload)
         except Exception as error:  # noqa: BLE001
@@ -167,7 +174,7 @@ class Zygote:
             pid = os.fork()
         except OSError as error:  # no more processes, no more memory
             os.write(output, f'awflow: the task could not be started: {error}\n'.encode())
-            self._tell_exited(slot, os.EX_OSERR, 0.0, 0.0, 0)
+            self._tell_exited(slot, os.EX_OSERR << 8, 0.0, 0.0, 0)
             pid = -1
         if pid == 0:
             assert self.tools is not None or self.trouble is not None, 'launched before the payload was named'
@@ -186,7 +193,8 @@ class Zygote:
                 self.jobs.popitem(last=False)
             with _Speaking(output):
                 self.jobs[name] = self._rebuilt(order)
-            _tidy(collect=len(self.jobs) == KEPT)
+            self.loads += 1
+            _tidy(collect=self.loads % SWEEP == 0)
         self.jobs.move_to_end(name)
         return self.jobs[name]
 
@@ -226,8 +234,7 @@ class Zygote:
             _, status, usage = os.wait4(ended.si_pid, 0)
             if task is not None:
                 del self.tasks[task.pid], self.slots[task.slot]
-                code = os.waitstatus_to_exitcode(status)
-                self._tell_exited(task.slot, code, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
+                self._tell_exited(task.slot, status, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
 
     def _tell_exited(self, slot: int, status: int, user: float, system: float, rss: int) -> None:
         try:
@@ -245,7 +252,7 @@ class Zygote:
 
 
 class _Speaking:
-    """While it lasts, what is printed goes to a task's output: imports of the user's modules belong to the first task."""
+    """While it lasts, what is printed goes to a task's output: what imports say belongs to the first task."""
 
     def __init__(self, output: int) -> None:
         self.output = output
@@ -271,7 +278,7 @@ def _raiser(error: BaseException) -> Callable[[], Definition]:
 
 
 def _tidy(collect: bool) -> None:
-    """Keeps the collector from writing to pages that the children share; the jobs that were dropped are cycles, though."""
+    """Keeps the collector from writing to pages that the children share. Jobs that were dropped are cycles, though."""
     if collect:
         gc.unfreeze()
         gc.collect()
@@ -282,10 +289,8 @@ def _warm() -> None:
     from importlib import import_module
 
     for name in WARM:
-        try:
+        with suppress(ImportError):  # the task that needs it will say so
             import_module(name)
-        except ImportError:
-            continue  # said by the task that needs it
 
 
 def main(control: int, driver: int) -> NoReturn:
