@@ -6,6 +6,7 @@ from awflow._version import __version__
 from awflow.graph import terminal_nodes
 from awflow.job import Job, after, ensure, inputs, job, outputs, waitfor
 from awflow.run import Run, available_backends, schedule
+from awflow.uncaught import install
 
 __all__ = [
     'Job',
@@ -21,3 +22,5 @@ __all__ = [
     'terminal_nodes',
     'waitfor',
 ]
+
+install()

@@ -70,7 +70,8 @@ def _sort(array: Array, keys: list[str]) -> None:
 def _plain(value: object) -> object:
     """A numpy scalar as the number it is."""
     if type(value).__module__ == 'numpy' and hasattr(value, 'item') and getattr(value, 'ndim', 1) == 0:
-        return value.item()
+        plain: object = value.item()
+        return plain
     return value
 
 

@@ -27,6 +27,7 @@ class Frontier:
         self.elsewhere: set[Row] = set()  # executed by another run, awaited
         self.waiting: set[Row] = set()
         self.taken: set[Row] = set()
+        self.open: set[Row] = set()  # whatever has not ended
         self.skipped: list[Row] = []
         self._below: list[list[tuple[int, Link]]] = [[] for _ in plan.jobs]
         self._open = [0] * len(plan.jobs)  # tasks of the job that have not ended
@@ -34,8 +35,9 @@ class Frontier:
         self._whole: dict[int, bytes] = {}
         for number, planned in enumerate(plan.jobs):
             self._enter(number, planned)
-        for number in range(len(plan.jobs)):
-            self._settle(number, range(len(plan.jobs[number].mark)))
+        for number, planned in enumerate(plan.jobs):
+            for ended in self._settle(number, range(len(planned.mark))):
+                self._close(*ended)
 
     def _enter(self, number: int, planned: Planned) -> None:
         for link in planned.facts.links:
@@ -43,8 +45,10 @@ class Frontier:
         for row, mark in enumerate(planned.mark):
             if mark == IN:
                 self.waiting.add((number, row))
+                self.open.add((number, row))
             elif mark == ELSEWHERE:
                 self.elsewhere.add((number, row))
+                self.open.add((number, row))
             elif planned.succeeded(row) is not True:
                 self._bad[number].add(row)
                 continue
@@ -84,7 +88,8 @@ class Frontier:
         """The upstream outcomes that count for a task that starts now: shared by its job, and its own (`each`)."""
         number, row = task
         facts = self.plan.jobs[number].facts
-        shared, own = {}, {}
+        shared: dict[str, str] = {}
+        own: dict[str, str] = {}
         for link in facts.links:
             succeeded = self._succeeded(link, row)
             if facts.mode == 'any' and answer(link.status, succeeded) is not True:
@@ -98,13 +103,13 @@ class Frontier:
         queue = deque([(number, row, succeeded)])
         while queue:
             number, row, succeeded = queue.popleft()
+            self.open.discard((number, row))
             self._open[number] -= 1
             if not succeeded:
                 self._bad[number].add(row)
             for below, link in self._below[number]:
                 if link.partners is not None:
-                    rows = [r for r, partner in enumerate(link.partners) if partner == row] if len(link.partners) < 64 else self._partners(link, row)
-                    queue.extend(self._settle(below, rows))
+                    queue.extend(self._settle(below, self._partners(link, row)))
                 elif self._open[number] == 0:
                     queue.extend(self._settle(below, range(len(self.plan.jobs[below].mark))))
 
@@ -141,8 +146,7 @@ class Frontier:
             partner = link.partners[row]
             if partner in self._bad[number]:
                 return False
-            task = (number, partner)
-            return None if task in self.waiting or task in self.taken or task in self.elsewhere or task in self.ready else True
+            return None if (number, partner) in self.open else True
         return None if self._open[number] else not self._bad[number]
 
     def _end(self, link: Link, row: int) -> bytes:
@@ -151,4 +155,6 @@ class Frontier:
             return ends[link.partners[row]]
         if self._open[link.upstream]:
             return job_end(ends)
-        return self._whole.setdefault(link.upstream, job_end(ends)) if link.upstream not in self._whole else self._whole[link.upstream]
+        if link.upstream not in self._whole:
+            self._whole[link.upstream] = job_end(ends)
+        return self._whole[link.upstream]

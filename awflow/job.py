@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         def result(self, job: str, value: object) -> object: ...
         def results(self, job: str) -> list[object]: ...
         def job(self, name: str) -> Job: ...
+        def scheduled(self, name: str) -> Job | None: ...
 
 
 from awflow.arity import arity, demands_value
@@ -172,16 +173,17 @@ class Job:
     def result(self, value: object = None) -> object:
         """What the task of this value returned; without a value for a job without array. Only along a direct edge."""
         context = CURRENT.get()
-        if context is not None:
-            return context.result(self.scheduled_as[2] if self.scheduled_as else self.name, value)
+        if context is not None and self.scheduled_as is None:
+            return context.result(self.name, value)
         return self._reader().result(value)
 
     def results(self) -> list[object]:
         """What the tasks of this job returned, in array order. Only along a direct edge."""
         context = CURRENT.get()
-        if context is not None:
-            return context.results(self.scheduled_as[2] if self.scheduled_as else self.name)
-        return self._reader().all()
+        if context is not None and self.scheduled_as is None:
+            return context.results(self.name)
+        found: list[object] = self._reader().all()
+        return found
 
     def dependencies(self) -> list[Job]:
         """The jobs that this one waits for, each once, in order of declaration."""
@@ -197,16 +199,16 @@ class Job:
     def _takes_value(self, function: object, what: str) -> bool:
         if not callable(function):
             raise DefinitionError(
-                'job {job!r}: {what} must be callable', 'Write a function or a lambda.', job=self.name, what=what,
+                'job {job!r}: {_role} must be callable', 'Write a function or a lambda.', job=self.name, _role=what,
                 given=repr(function), site=self.site,
             )  # fmt: skip
-        least, most = arity(function)
+        least, _ = arity(function)
         takes = self.array is not None and demands_value(function)
         if least > 1 or (least == 1 and self.array is None):
             may = 'one parameter (the value of the task) or none' if self.array is not None else 'no parameter, as the job has no array'
             raise DefinitionError(
-                'job {job!r}: {what} takes too many arguments', 'Give the others defaults: lambda i, p=path: ...', job=self.name,
-                what=what, demands=least % 1_000_000 if least < 1_000_000 else 'keywords', accepted=may, site=self.site,
+                'job {job!r}: {_role} takes too many arguments', 'Give the others defaults: lambda i, p=path: ...', job=self.name,
+                _role=what, demands=least % 1_000_000 if least < 1_000_000 else 'keywords', accepted=may, site=self.site,
             )  # fmt: skip
         return takes
 
@@ -228,24 +230,31 @@ class JobReference:
         return f'<job {self.name}>'
 
     def __reduce__(self) -> tuple[object, ...]:
-        return reference, (self.name,)
+        context = CURRENT.get()
+        own = context.scheduled(self.name) if context is not None else None
+        return (reference, (self.name,)) if own is None else own.__reduce__()
 
     def resolve(self) -> Job:
         """The job itself, from the payload of the running task."""
+        return self._context().job(self.name)
+
+    def _context(self) -> TaskContext:
         context = CURRENT.get()
         if context is None:
             raise ResultError('job {job!r} is known here by name only', 'Use it inside a task.', job=self.name)
-        return context.job(self.name)
+        return context
 
     def result(self, value: object = None) -> object:
         """As Job.result."""
-        context = CURRENT.get()
-        return context.result(self.name, value) if context is not None else self.resolve()
+        context = self._context()
+        own = context.scheduled(self.name)
+        return context.result(self.name, value) if own is None else own.result(value)
 
     def results(self) -> list[object]:
         """As Job.results."""
-        context = CURRENT.get()
-        return context.results(self.name) if context is not None else self.resolve().results()
+        context = self._context()
+        own = context.scheduled(self.name)
+        return context.results(self.name) if own is None else own.results()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.resolve().function(*args, **kwargs)

@@ -21,7 +21,7 @@ STATE = 'AWFLOW_STATE'
 class Place:
     """`root` is the state directory, `project` where code counts as the user's own, `prefix` of job names inside a task."""
 
-    __slots__ = ('ancestors', 'parent', 'prefix', 'project', 'root', 'script', 'workflow')
+    __slots__ = ('ancestors', 'cpus', 'directory', 'parent', 'prefix', 'project', 'root', 'script', 'workflow')
 
     def __init__(self, root: str, workflow: str, project: str, script: str, parent: dict[str, Any] | None) -> None:
         self.root = root
@@ -30,7 +30,14 @@ class Place:
         self.script = script
         self.parent = parent
         self.prefix = f'{parent["task"]}/' if parent else ''
-        self.ancestors: list[str] = list(parent.get('ancestors', ())) if parent else []
+        self.directory = os.getcwd()  # where tasks run and what paths are relative to
+        self.ancestors: list[str] = parent['ancestors'] if parent else []  # where the jobs of the tasks around it are defined
+        self.cpus: int | None = parent['cpus'] if parent else None  # those of the task around it
+
+    @property
+    def script_name(self) -> str:
+        """The script as seen from where the state lies: a project that moves as a whole stays the same."""
+        return os.path.relpath(self.script, os.path.dirname(self.root)) if self.script else ''
 
     def commit(self) -> str:
         """The git commit of the project, '' if there is none to be read."""
@@ -48,7 +55,7 @@ class Place:
 def place_of(jobs: list[Job], workflow: str | None, root: Any) -> Place:
     """Where these jobs are scheduled."""
     parent = json.loads(os.environ[PARENT]) if os.environ.get(PARENT) else None
-    script = _script()
+    script = parent['script'] if parent else _script()
     if workflow is None:
         workflow = parent['workflow'] if parent else _stem(script)
     if not workflow or '/' in workflow or workflow.startswith('.') or '\0' in workflow:
@@ -59,8 +66,8 @@ def place_of(jobs: list[Job], workflow: str | None, root: Any) -> Place:
 
 
 def _script() -> str:
-    """The main script's path; of a task, the one that its run was started from."""
-    path = os.environ.get('AWFLOW_SCRIPT') or getattr(sys.modules.get('__main__'), '__file__', None) or ''
+    """The main script's path, '' if there is none."""
+    path = getattr(sys.modules.get('__main__'), '__file__', None) or ''
     return os.path.abspath(path) if path and not path.startswith('<') else ''
 
 
@@ -85,10 +92,16 @@ def project_of(script: str) -> str:
         directory = above
 
 
-def refuse_foreign(recorded: str, script: str, workflow: str) -> None:
-    """Two scripts of one stem may not share a workflow's records."""
-    if recorded and script and recorded != script:
+def definition_site(function: object) -> str:
+    """Where a function is defined, as far as it says."""
+    code = getattr(function, '__code__', None)
+    return f'{code.co_filename}:{code.co_firstlineno}' if code is not None else repr(type(function))
+
+
+def refuse_foreign(place: Place, recorded: str) -> None:
+    """Two scripts of one stem may not share a workflow's records. They are told apart as seen from the state directory."""
+    if recorded and place.script_name and recorded != place.script_name:
         raise DefinitionError(
             'two scripts use the workflow {workflow!r} of one state directory', "Give one of them schedule(workflow='...').",
-            workflow=workflow, recorded=recorded, this=script,
+            workflow=place.workflow, recorded=recorded, this=place.script_name, state=place.root,
         )  # fmt: skip

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from typing import Any
 
+    from awflow.backends.payload import Definition
     from awflow.fingerprint import Fingerprint
-    from awflow.job import Job
     from awflow.state.grant import Grant
     from awflow.state.view import State
 
 from awflow.errors import CycleError
-from awflow.graph import unique_names
-from awflow.job import CURRENT
-from awflow.place import place_of
+from awflow.graph import ordered, unique_names
+from awflow.job import Job
+from awflow.place import definition_site, place_of, refuse_foreign
 from awflow.plan import Link, Plan
 from awflow.state.record import Record
 from awflow.state.store import Store
@@ -47,10 +47,10 @@ class Planner:
 
     def _fingerprints(self, order: list[Job]) -> dict[Job, Fingerprint]:
         from awflow.fingerprint import Fingerprinter
-        from awflow.job import Job, JobReference
+        from awflow.job import JobReference
 
-        fingerprinter = Fingerprinter(self.place.project, lambda value: isinstance(value, (Job, JobReference)))
-        return {job: fingerprinter.function(job.function, ignore=job.options.ignore) for job in order}
+        self._fingerprinter = Fingerprinter(self.place.project, lambda value: isinstance(value, (Job, JobReference)))
+        return {job: self._fingerprinter.function(job.function, ignore=job.options.ignore) for job in order}
 
     def _names(self, order: list[Job]) -> dict[Job, str]:
         names = unique_names(order, lambda job: self.prints[job].captured)
@@ -71,7 +71,9 @@ class Planner:
 
     def plan(self, state: State, dead: Mapping[int, str] | None = None) -> Plan:
         """What must run, as things are now."""
-        self._refuse_own_ancestors(state)
+        self._refuse_own_ancestors()
+        for entry in state.entries.values():
+            refuse_foreign(self.place, entry.script)
         self.subjects = [
             Subject(number, job, self.names[job], self.prints[job], state.rows(self.names[job])) for number, job in enumerate(self.order)
         ]
@@ -102,11 +104,20 @@ class Planner:
             subject.forced = subject.job in self._forced
             subject.pruning = self._prune or subject.number in flagged
 
-    def _refuse_own_ancestors(self, state: State) -> None:
+    def _refuse_own_ancestors(self) -> None:
         """A task that waits for what its own ancestor executes would wait for ever."""
-        for ancestor in self.place.ancestors:
-            if ancestor in self.names.values():
-                raise CycleError(path=f'{ancestor} -> {ancestor}')
+        ancestors = set(self.place.ancestors)
+        for job in self.order:
+            if definition_site(job.function) in ancestors:
+                raise CycleError('job {job!r} is scheduled by a task of its own, which would wait for itself', '', job=job.name)
+
+    def notes(self, plan: Plan) -> list[str]:
+        """What the fingerprints warn of, for the jobs that run."""
+        found = []
+        for subject, planned in zip(self.subjects, plan.jobs, strict=True):
+            if any(planned.mark):
+                found += [f'{subject.name}: {note}' for note in self.prints[subject.job].notes]
+        return list(dict.fromkeys(found))
 
     # -- publishing ----------------------------------------------------------------------------------------------------
 
@@ -118,7 +129,8 @@ class Planner:
             if planned.mark[row]:
                 continue  # something above it runs after all
             subject = self.subjects[number]
-            shared, own = {}, {}
+            shared: dict[str, str] = {}
+            own: dict[str, str] = {}
             for link in subject.links:
                 target = shared if link.partners is None else own
                 target[link.component] = plan.end_of(link, row).hex()
@@ -140,7 +152,7 @@ class Planner:
         touched = {*tasks, *(record.job for record in records)}
         codes = {s.code: s.components for s in self.subjects if s.name in touched}
         return self.store.publish(
-            run=run, expected=state, tasks=tasks, records=records, codes=codes, dead=dead, script=self.place.script,
+            run=run, expected=state, tasks=tasks, records=records, codes=codes, dead=dead, script=self.place.script_name,
             parent=self.place.parent, owner=myself(pids, self.store.proc),
         )  # fmt: skip
 
@@ -163,19 +175,41 @@ class Planner:
 
     def write_payload(self, path: str) -> None:
         """What the tasks of this run are made of."""
-        from awflow.backends.payload import Definition, write
+        from awflow.backends.payload import write
 
         os.makedirs(os.path.dirname(path), exist_ok=True)
         definitions = {}
         for subject in self.subjects:
-            job = subject.job
             edges = [(self.subjects[link.upstream].name, link.status, link.partners is not None) for link in subject.links]
-            definitions[subject.name] = Definition(
-                subject.name, job.function, array=job.array, before=job.before, after=job.postconditions, edges=edges,
-                outputs=job.output_specs, inputs=(), options=job.options, declares_outputs=job.declares_outputs,
-            )  # fmt: skip
-        modules = list({id(m): m for print_ in self.prints.values() for m in print_.modules}.values())
+            definitions[subject.name] = _definition(subject.name, subject.job, edges)
+        prints = dict(self.prints)
+        for job in self._mentioned(prints):
+            edges = [(edge.job.name, edge.status, edge.each) for edge in job.edges]
+            definitions.setdefault(job.name, _definition(job.name, job, edges))
+        modules = list({id(m): m for print_ in prints.values() for m in print_.modules}.values())
         write(path, definitions, sys_path=sys.path, cwd=os.getcwd(), script=self.place.script, modules=modules)
+
+    def _mentioned(self, prints: dict[Job, Fingerprint]) -> list[Job]:
+        """The jobs that functions refer to without being part of this schedule: a task may call or schedule them."""
+        found: list[Job] = []
+        todo = list(prints.values())
+        while todo:
+            for other, _ in todo.pop().jobs.values():
+                for job in ordered([other]) if isinstance(other, Job) else ():
+                    if job not in prints:
+                        prints[job] = self._fingerprinter.function(job.function, ignore=job.options.ignore)
+                        todo.append(prints[job])
+                        found.append(job)
+        return found
+
+
+def _definition(name: str, job: Job, edges: list[tuple[str, str, bool]]) -> Definition:
+    from awflow.backends.payload import Definition
+
+    return Definition(
+        name, job.function, array=job.array, before=job.before, after=job.postconditions, edges=edges, outputs=job.output_specs,
+        inputs=job.input_specs, options=job.options, declares_outputs=job.declares_outputs, mode=job.mode,
+    )  # fmt: skip
 
 
 def _partners(subject: Subject, upstream: Subject) -> list[int]:
@@ -193,7 +227,3 @@ def _partners(subject: Subject, upstream: Subject) -> list[int]:
         )  # fmt: skip
     return [rows[key] for key in subject.keys]
 
-
-def in_task() -> bool:
-    """Whether this process is performing a task."""
-    return CURRENT.get() is not None

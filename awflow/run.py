@@ -158,7 +158,7 @@ def _pool(planner: Planner, plan: Plan, workers: int | None) -> Any:
     from awflow.backends.meter import machine
     from awflow.backends.pool import Pool
 
-    cpus = workers or machine()[0]
+    cpus = workers or planner.place.cpus or machine()[0]
     wanted = {min(planner.subjects[n].job.options.cpus, cpus) for n, job in enumerate(plan.jobs) if any(job.mark)}
     return Pool(cpus, sorted(wanted), environ=dict(os.environ), cwd=os.getcwd())
 
@@ -175,8 +175,8 @@ def _drive(
     from awflow.state.liveness import myself
 
     store: Store = planner.store
-    session = Session(run.id, store, planner.survey, plan, Frontier(plan), grant)
-    session.owner = myself(pool.pids, store.proc)
+    owner = myself(pool.pids, store.proc)
+    session = Session(run.id, store, planner.survey, plan, Frontier(plan), grant, owner, planner.place)
     display: Display = make(progress)
     try:
         planner.note_run(run.id, plan)
@@ -184,9 +184,12 @@ def _drive(
         planner.write_payload(path)
         pool.load(path)
         cpus, memory, gpus = machine()
-        budget = Budget(workers or cpus, memory // 2**20, gpus)
+        cpus = workers or planner.place.cpus or cpus
+        budget = Budget(cpus, memory // 2**20, gpus)
+        for text in planner.notes(plan):
+            display.note(text)
         display.begin(plan, len(session.frontier.waiting) + len(session.frontier.ready))
-        LocalBackend(session, pool, budget, workers or cpus, display, fail_fast).run()
+        LocalBackend(session, pool, budget, cpus, display, fail_fast).run()
     finally:
         display.close()
         pool.close()

@@ -5,6 +5,7 @@ A backend drives it and knows processes; the session knows identities, records a
 
 from __future__ import annotations
 
+import json
 import os
 from secrets import token_hex
 from time import time
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from awflow.frontier import Row
+    from awflow.state.liveness import Owner
     from awflow.state.grant import Grant
     from awflow.state.store import Store
     from awflow.subject import Subject
     from awflow.survey import Survey
 
 from awflow.frontier import Frontier
+from awflow.place import PARENT, Place, definition_site
 from awflow.plan import IN, Plan, task_name
 from awflow.reasons import MAYBE
 from awflow.state.layout import safe
@@ -73,8 +76,12 @@ class Failure:
 class Session:
     """The tasks of one granted plan, from ready to recorded."""
 
-    def __init__(self, run: str, store: Store, survey: Survey, plan: Plan, frontier: Frontier, grant: Grant | None) -> None:
+    def __init__(
+        self, run: str, store: Store, survey: Survey, plan: Plan, frontier: Frontier, grant: Grant | None, owner: Owner, place: Place
+    ) -> None:
         self.run = run
+        self.owner = owner  # the processes that act for the run
+        self.place = place
         self.store = store
         self.survey = survey
         self.plan = plan
@@ -84,8 +91,6 @@ class Session:
         self.failures: list[Failure] = []
         self.executed: list[str] = []  # names of tasks, in order of their end
         self.counts: dict[str, int] = {}
-        self.parent = os.environ.get('AWFLOW_PARENT', '')
-        self._used = False  # whether the claim has ever started a task
 
     def subject(self, task: Row) -> Subject:
         """The job of a task."""
@@ -142,7 +147,7 @@ class Session:
         paths = self.survey.input_paths(subject, attempt.row) if subject.job.input_specs else {}
         produced = {path: d for path in paths if path in self.survey.producers and (d := self.survey.produced(path))}
         layout, number = self.store.layout, self.generation(attempt.task)
-        parent = {'run': self.run, 'task': self.name(attempt.task), 'attempt': attempt.id, 'workflow': layout.workflow, 'state': layout.root}
+        parent = self._parent(attempt)
         return {
             'job': subject.name,
             'task': subject.keys[attempt.row],
@@ -154,14 +159,23 @@ class Session:
             'inputs': list(paths),
             'stat': [path for path, stat in paths.items() if stat],
             'produced': produced,
-            'env': dict(environment),
+            'env': {**environment, PARENT: json.dumps(parent)},
             'cuda': cuda,
-            'cwd': os.getcwd(),
+            'cwd': self.place.directory,
             'results_file': os.path.join(layout.results_dir(subject.name), f'{number}.pickles'),
             'parent': parent,
             'state': layout.root,
             'workflow': layout.workflow,
         }
+
+    def _parent(self, attempt: Attempt) -> dict[str, Any]:
+        """What a schedule inside the task is told of where it is."""
+        layout, job = self.store.layout, self.subject(attempt.task).job
+        return {
+            'run': self.run, 'task': self.name(attempt.task), 'attempt': attempt.id, 'workflow': layout.workflow, 'state': layout.root,
+            'script': self.place.script, 'cpus': job.options.cpus,
+            'ancestors': [*self.place.ancestors, definition_site(job.function)],
+        }  # fmt: skip
 
     def generation(self, task: Row) -> int:
         """The number of the claim under which a task runs."""
@@ -287,5 +301,3 @@ class Session:
         for task in tasks:
             self.grants[task] = grant
             self.frontier.release(task)
-
-    owner: Any = None  # set by the run: the processes that act for it

@@ -33,6 +33,7 @@ def expand_inputs(specs: Sequence[Spec], value: object, name: object, job: str =
     for spec in specs:
         for path in _paths(spec, value, name, job):
             if any(c in path for c in MAGIC) and not os.path.lexists(path):
+                made = list(made)  # an iterator is only run through when there is a glob
                 paths.update(dict.fromkeys(_matches(path, made), spec.stat))
             else:
                 paths[path] = spec.stat

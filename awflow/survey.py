@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from awflow.state.view import State
 
 from awflow.errors import DefinitionError, InFlightError
+from awflow.outcome import outcome_digest
 from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, task_name
 from awflow.reasons import FRESH, MISSING, Reason
 from awflow.specs import expand_inputs
@@ -104,8 +105,8 @@ class Survey:
 
     def input_paths(self, subject: Subject, row: int) -> dict[str, bool]:
         """The paths of a task's inputs as they expand now -> whether size and time are enough."""
-        made = [path for path, (number, _) in self.producers.items() if number in subject.above]
         specs = subject.job.input_specs
+        made = (path for path, (number, _) in self.producers.items() if number in subject.above)
         return expand_inputs(specs, subject.value(row), subject.title(row), subject.name, made)
 
     def produced(self, path: str) -> str | None:
@@ -243,9 +244,7 @@ class Survey:
     def _adoption(self, subject: Subject, row: int) -> bytes:
         """The outcome of an adoption: of its declared outputs, otherwise an id of its own."""
         if subject.job.declares_outputs:
-            from awflow.backends.worker import outcome_digest
-
-            return bytes.fromhex(outcome_digest({'outputs': self.drafts[subject.number, row], 'result': None}))
+            return bytes.fromhex(outcome_digest(self.drafts[subject.number, row], None))
         return bytes.fromhex(token_hex(16))
 
     # -- in flight -----------------------------------------------------------------------------------------------------

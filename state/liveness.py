@@ -121,8 +121,9 @@ def myself(others: Iterable[tuple[int, int]] = (), proc: Proc | None = None) -> 
 def probe(owner: Owner, proc: Proc | None = None) -> Evidence:
     """Whether the owner, or any process that acts for it, lives, as far as it can be seen from here."""
     proc = proc or Proc()
-    if owner.boot != proc.boot() or not owner.boot:
-        if owner.host == proc.host() and owner.host not in _NOBODYS_NAMES and owner.boot:
+    boot = proc.boot()
+    if owner.boot != boot or not boot:
+        if owner.boot and boot and owner.host == proc.host() and owner.host not in _NOBODYS_NAMES:
             return Evidence(DEAD, f'{owner.host} was started anew since {owner} ran')
         return Evidence(SUSPECT, f'it is {owner}, which cannot be seen from {proc.host()}')
     if owner.pidns != proc.pidns():

@@ -6,16 +6,13 @@ import errno
 import os
 
 from awflow.errors import StateLockedError
-from awflow.state import compaction
 from awflow.state.digests import Digests
 from awflow.state.fs import Disk
-from awflow.state.grant import Grant
 from awflow.state.layout import Layout, accessing, lacks_links, no_links, prepare
 from awflow.state.ledger import TEMPORARY, Entry, claim_name, encode_keys
 from awflow.state.liveness import Evidence, Owner, Proc, myself, probe
 from awflow.state.reader import PATIENCE, Reader
 from awflow.state.snapshot import Damaged
-from awflow.state.turn import Turn
 from awflow.state.view import State
 
 TYPE_CHECKING = False
@@ -23,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from typing import Any
 
+    from awflow.state.grant import Grant
     from awflow.state.record import Record
+    from awflow.state.turn import Turn
 
-__all__ = ['Grant', 'State', 'Store']
+__all__ = ['State', 'Store']
 
 _UNSURE = (errno.EEXIST, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT, errno.EINTR)   # link may have worked
 
@@ -52,6 +51,8 @@ class Store:
         """Wait (with ...:) until no other planner is at work; after `timeout` seconds or on any trouble go on
         without.
         """
+        from awflow.state.turn import Turn
+
         return Turn(self.layout, self.disk, self.proc, timeout, notify)
 
     def digests(self) -> Digests:
@@ -127,7 +128,7 @@ class Store:
             self.disk.unlink(temporary)     # before looking: a link still on its way can then no longer be granted
         if self._is_mine(entry, last + 1):
             self.disk.fsync_dir(self.layout.ledger)
-            return Grant(last + 1, entry, data, self._reader, self.proc)
+            return self._grant(last + 1, entry, data)
         if reply is not None and reply.errno not in _UNSURE:
             raise no_links(temporary) if lacks_links(reply) else reply
         return None
@@ -187,7 +188,12 @@ class Store:
         """A live claim in the hands of one of its workers on another host; None if it is ended or gone."""
         claim = self.read().claims.get(number)
         data = self._reader.entry_bytes(number) if claim else None
-        return Grant(number, claim, data, self._reader, self.proc) if claim and data else None
+        return self._grant(number, claim, data) if claim and data else None
+
+    def _grant(self, number: int, entry: Entry, data: bytes) -> Grant:
+        from awflow.state.grant import Grant
+
+        return Grant(number, entry, data, self._reader, self.proc)
 
     def finish(self, run: str) -> None:
         """End all claims that bear this run's id, once all that was recorded under them is on the disk; then
@@ -218,6 +224,8 @@ class Store:
         """Fold what ended into a snapshot if that makes reading cheaper; only to be called by who has just
         published.
         """
+        from awflow.state import compaction  # like grants and turns not needed by a run that finds nothing to do
+
         with accessing('write to', self.layout.directory):
             state = self.read()
             if not (state.last > state.floor and (force or compaction.worthwhile(state))):

@@ -55,7 +55,7 @@ class Child:
 
     def live(self, orders: list[dict[str, Any]], parent: int, tell_clean: Callable[[], None]) -> NoReturn:
         """All there is of this process. `tell_clean` says to the zygote that nothing is left behind."""
-        me, status = os.getpid(), 1
+        status = 1
         try:
             self._settle(parent)
             self._work(orders)
@@ -63,9 +63,8 @@ class Child:
         except (Terminated, KeyboardInterrupt):
             status = 128 + signal.SIGTERM
         finally:
-            if os.getpid() == me:  # otherwise the user's code forked, and that process came back here
-                _finish()
-                tell_clean()
+            _finish()
+            tell_clean()
             os._exit(status)
 
     def _settle(self, parent: int) -> None:

@@ -44,12 +44,17 @@ class TaskContext:
                     job.after(self.job(upstream), status=status, each=each)
         return self._jobs[name]
 
+    def scheduled(self, name: str) -> Job | None:
+        """The job, if this task has scheduled it itself: then its results are this task's to read."""
+        job = self._jobs.get(name)
+        return job if job is not None and job.scheduled_as is not None else None
+
     def function(self, name: str) -> Callable[..., Any]:
         """The plain function of such a job: inside a task, `estimate(3)` is a call."""
         return self.job(name).function
 
     def result(self, name: str, value: object = None) -> object:
-        """What the upstream's task of that value returned. Along an `each` edge only the own partner has one to give."""
+        """What the upstream's task of that value returned. Along an `each` edge only the own partner has one."""
         each, own = self._edge(name), self.order['task']
         rows = self._rows(name)
         key = own if each and value is None else SINGLE if rows.row(SINGLE) is not None else key_of(value)
@@ -122,7 +127,7 @@ def _job_of(definition: Definition) -> Job:
     job = Job(definition.function, definition.name, definition.array, definition.options, site)
     job.before, job.postconditions = definition.before, definition.after
     job.input_specs, job.output_specs = definition.inputs, definition.outputs
-    job.declares_outputs = definition.declares_outputs
+    job.declares_outputs, job.mode = definition.declares_outputs, definition.mode
     return job
 
 

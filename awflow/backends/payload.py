@@ -51,6 +51,7 @@ class Definition:
         'edges',
         'function',
         'inputs',
+        'mode',
         'name',
         'options',
         'outputs',
@@ -69,7 +70,9 @@ class Definition:
         inputs: Sequence[Any] = (),
         options: Any = None,
         declares_outputs: bool | None = None,
+        mode: str = 'all',
     ) -> None:
+        self.mode = mode
         self.name = name
         self.function = function
         self.array = array

@@ -22,6 +22,7 @@ from __future__ import annotations
 import _thread
 import functools
 import io
+import pickle
 import sys
 import threading
 import types
@@ -69,6 +70,14 @@ def _cached_again(function: Callable[..., Any], parameters: dict[str, Any]) -> o
     return functools.lru_cache(**parameters)(function)
 
 
+def _reduce_stream(stream: io.TextIOWrapper) -> tuple[object, ...]:
+    """The standard streams are the task's own; of any other file cloudpickle would send a copy of all that it holds."""
+    for name in ('stdout', 'stderr'):
+        if stream in (getattr(sys, name), getattr(sys, f'__{name}__')):
+            return getattr, (sys, name)
+    raise pickle.PicklingError('an open file')
+
+
 def _importable(wrapper: Any) -> bool:
     """Whether the reader finds the very object by its name; not so in the script, or in a module on its way."""
     place: Any = sys.modules.get(wrapper.__module__)
@@ -86,6 +95,7 @@ class Transport(cloudpickle.Pickler):  # type: ignore[misc]
     dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({
         LOCK: lambda lock: (_thread.allocate_lock, ()),
         RLOCK: lambda lock: (threading.RLock, ()),
+        io.TextIOWrapper: _reduce_stream,
     })
 
     def __init__(self, file: io.BytesIO, modules: Modules) -> None:

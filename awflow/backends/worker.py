@@ -35,7 +35,7 @@ class Terminated(BaseException):
 
 
 class Failure(Exception):
-    """Why the task failed: a kind, a line for the record, and the exit code that a process of its own would have had."""
+    """Why the task failed: a kind, a line for the record, and the exit code to go with it."""
 
     def __init__(self, kind: str, line: str, code: int = 1) -> None:
         super().__init__(kind, line, code)
@@ -115,7 +115,8 @@ class Performance:
         if result is not None:
             self.report['result'] = self._store(result)
         if definition.declares_outputs:
-            self.report['end'] = outcome_digest(self.report)
+            stored = self.report['result']
+            self.report['end'] = outcome_digest(self.report['outputs'], stored and stored['digest'])
 
     def _value(self) -> object:
         return None if self.definition.array is None else self.definition.array.value(self.order['position'])
@@ -185,7 +186,20 @@ def environment(order: dict[str, Any]) -> dict[str, str]:
 
 
 def _call(function: Callable[..., Any], *values: object) -> object:
-    """Runs the user's function, telling its ends apart."""
+    """Runs the user's function. A process that it forked, and that comes back here, has nothing to report."""
+    me, status = os.getpid(), 1
+    try:
+        result = _guarded(function, *values)
+        status = 0
+    finally:
+        if os.getpid() != me:
+            sys.stdout.flush()
+            os._exit(status)
+    return result
+
+
+def _guarded(function: Callable[..., Any], *values: object) -> object:
+    """Calls the user's function, telling its ends apart."""
     try:
         return function(*values)
     except SystemExit as error:
@@ -225,21 +239,11 @@ def _said(kind: str, line: str, code: int = 1) -> Failure:
     return Failure(kind, line[:LINE], code)
 
 
-def outcome_digest(report: Report) -> str:
-    """What dependents compare when the job declares its outputs: equal bytes are an equal outcome."""
-    digest = xxhash.xxh3_128()
-    for path, (content, _) in sorted(report['outputs'].items()):
-        name = os.fsencode(path)
-        digest.update(b'%d:%s=%s\n' % (len(name), name, content.encode('ascii')))
-    if report['result'] is not None:
-        digest.update(b'result=' + report['result']['digest'].encode('ascii'))
-    return digest.hexdigest()
-
-
 def kind_of(error: BaseException) -> str:
     """The exception's class as Python's tracebacks name it."""
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ in ('builtins', '__main__') else f'{kind.__module__}.{kind.__qualname__}'
+    prefix = '' if kind.__module__ in ('builtins', '__main__') else f'{kind.__module__}.'
+    return prefix + kind.__qualname__
 
 
 def last_line(error: BaseException) -> str:

@@ -1,0 +1,17 @@
+"""The `awflow` command: looks at what the state knows, one small file for each command."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+__all__ = ['main']
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 if done, 1 for an error that is explained, 2 for wrong usage, 130 if interrupted."""
+    from awflow.cli.program import run
+
+    raise SystemExit(run(arguments))

@@ -1,7 +1,15 @@
-"""What a code object says without its source: a digest of its instructions, and the names it loads."""
+"""What a code object does, read from its instructions: a digest, and the names that it loads.
+
+Instructions are two bytes, an opcode and an argument. Arguments index tables of the code object (constants, names, variables)
+whose layout changes with a docstring or an unused constant, so the digest spells out what an argument stands for. File, line
+numbers, the function's own name and docstring are not looked at. `co_code` is as compiled: CPython undoes its specialisations
+in it and blanks the inline caches. Opcodes differ between minor versions, so a digest is comparable within one only.
+"""
 
 from __future__ import annotations
 
+import opcode
+import struct
 import sys
 from types import CodeType
 
@@ -10,100 +18,82 @@ from xxhash import xxh3_128_hexdigest
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
-TAG = f'{sys.version_info[0]}{sys.version_info[1]}'
+TAG: Final = f'{sys.version_info[0]}{sys.version_info[1]}'
+EXTENDED: Final = opcode.opmap['EXTENDED_ARG']
+MEANINGFUL_FLAGS: Final = 0x03AF  # how it is called and whether it yields; not nesting, docstring or __future__
+HAS_CONST: Final = frozenset(opcode.hasconst)
+HAS_NAME: Final = frozenset(opcode.hasname)
+ANNOTATORS: Final = frozenset({'__annotate__', '__annotate_func__'})  # evaluate annotations, from 3.14 on
 
-
-def digest(code: CodeType) -> str:
-    """The digest of the instructions, valid for one minor version of Python; names of files and line numbers do not count."""
-    return str(xxh3_128_hexdigest(_plain(code)))
-
-
-def _plain(code: CodeType) -> bytes:
-    head = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags, code.co_names, code.co_varnames,
-            code.co_freevars, code.co_cellvars)  # fmt: skip
-    parts = [repr(head).encode(), code.co_code, getattr(code, 'co_exceptiontable', b'')]
-    parts += [_constant(constant) for constant in code.co_consts]
-    return b''.join(b'%d:' % len(part) + part for part in parts)
-
-
-def _constant(constant: object) -> bytes:
-    if isinstance(constant, CodeType):
-        return _plain(constant)
-    if isinstance(constant, frozenset):
-        return repr(sorted(map(repr, constant))).encode('utf-8', 'surrogatepass')
-    return f'{type(constant).__name__}:{constant!r}'.encode('utf-8', 'surrogatepass')
+# How far an argument that indexes co_names is shifted to make room for flags.
+SHIFTS: Final = {
+    opcode.opmap[name]: shift
+    for name, since, shift in (
+        ('LOAD_GLOBAL', (3, 11), 1),
+        ('LOAD_ATTR', (3, 12), 1),
+        ('LOAD_SUPER_ATTR', (3, 12), 2),
+    )
+    if sys.version_info >= since and name in opcode.opmap
+}
 
 
-class Names:
-    """What code loads by name. Chains are tuples: `util.g.h` is loaded[util] = {('g', 'h')}; a bare use is the empty one."""
-
-    __slots__ = ('assigned', 'free', 'imported', 'loaded')
-
-    def __init__(self) -> None:
-        self.loaded: dict[str, set[tuple[str, ...]]] = {}
-        self.free: dict[str, set[tuple[str, ...]]] = {}
-        self.assigned: set[str] = set()
-        self.imported: dict[str, set[str]] = {}  # module -> names taken from it; none: the module itself
-
-
-def names(code: CodeType) -> Names:
-    """The names that a code object and those nested in it load."""
-    found = Names()
-    stack = [code]
-    while stack:
-        current = stack.pop()
-        _scan(current, found)
-        stack += [constant for constant in current.co_consts if isinstance(constant, CodeType)]
-    return found
-
-
-def _scan(code: CodeType, found: Names) -> None:
-    chain: list[str] = []
-    target: set[tuple[str, ...]] | None = None
-    module = ''
-    for name, argument in _instructions(code):
-        if name == 'CACHE':
-            continue
-        if name in ('LOAD_ATTR', 'LOAD_METHOD') and target is not None:
-            chain.append(code.co_names[argument >> 1 if name == 'LOAD_ATTR' and sys.version_info >= (3, 12) else argument])
-            continue
-        if target is not None:
-            target.add(tuple(chain))
-        target, chain = None, []
-        if name == 'LOAD_GLOBAL':
-            target = found.loaded.setdefault(code.co_names[argument >> 1 if sys.version_info >= (3, 11) else argument], set())
-        elif name in ('LOAD_NAME', 'LOAD_FROM_DICT_OR_GLOBALS'):
-            target = found.loaded.setdefault(code.co_names[argument], set())
-        elif name in ('LOAD_DEREF', 'LOAD_CLASSDEREF', 'LOAD_FROM_DICT_OR_DEREF'):
-            target = found.free.setdefault(_variable(code, argument), set())
-        elif name in ('STORE_GLOBAL', 'DELETE_GLOBAL'):
-            found.assigned.add(code.co_names[argument])
-        elif name == 'IMPORT_NAME':
-            module = code.co_names[argument]
-            found.imported.setdefault(module, set())
-        elif name == 'IMPORT_FROM':
-            found.imported[module].add(code.co_names[argument])
-    if target is not None:
-        target.add(tuple(chain))
-
-
-def _variable(code: CodeType, argument: int) -> str:
-    if sys.version_info >= (3, 11):
-        return str(code._varname_from_oparg(argument))  # type: ignore[attr-defined]
-    return (code.co_cellvars + code.co_freevars)[argument]
-
-
-def _instructions(code: CodeType) -> Iterator[tuple[str, int]]:
-    from opcode import opname
-
-    extended = 0
+def instructions(code: CodeType) -> Iterator[tuple[int, int]]:
+    """Opcodes with their whole arguments."""
     data = code.co_code
-    for at in range(0, len(data), 2):
-        name = opname[data[at]]
-        argument = data[at + 1] | extended
-        if name == 'EXTENDED_ARG':
-            extended = argument << 8
-            continue
-        extended = 0
-        yield name, argument
+    extension = 0
+    for i in range(0, len(data), 2):
+        operation = data[i]
+        argument = data[i + 1] | extension
+        if operation == EXTENDED:
+            extension = argument << 8
+        elif operation:  # 0 is an inline cache
+            extension = 0
+            yield operation, argument
+
+
+def code_digest(code: CodeType) -> str:
+    """Digest of what the code does, comparable within one minor version of Python."""
+    return xxh3_128_hexdigest(_spelled(code))
+
+
+def _spelled(code: CodeType) -> bytes:
+    head = (
+        code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags & MEANINGFUL_FLAGS,
+        code.co_varnames, code.co_cellvars, code.co_freevars, getattr(code, 'co_exceptiontable', b''),
+    )  # fmt: skip
+    parts = [repr(head).encode()]
+    constants, names = code.co_consts, code.co_names
+    for operation, argument in instructions(code):
+        if operation in HAS_CONST:
+            parts.append(b'%d=' % operation + _constant(constants[argument]))
+        elif operation in HAS_NAME:
+            shift = SHIFTS.get(operation, 0)
+            flags = argument & ((1 << shift) - 1)
+            parts.append(b'%d.%d ' % (operation, flags) + names[argument >> shift].encode('utf-8', 'surrogatepass'))
+        else:
+            parts.append(b'%d %d' % (operation, argument))
+    return b'\n'.join(parts)
+
+
+def _constant(value: object) -> bytes:
+    """A constant with its type: 1, 1.0 and True are equal, and so are 0.0 and -0.0."""
+    if isinstance(value, CodeType):
+        return f'{value.co_name}:{code_digest(value)}'.encode()
+    if isinstance(value, tuple):
+        return b'(' + b','.join(map(_constant, value)) + b')'
+    if isinstance(value, frozenset):
+        return b'{' + b','.join(sorted(map(_constant, value))) + b'}'
+    if isinstance(value, float):
+        return b'f' + struct.pack('<d', value)
+    if isinstance(value, complex):
+        return b'c' + struct.pack('<dd', value.real, value.imag)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return b'i' + hex(value).encode()  # no limit of digits
+    return ascii(value).encode()
+
+
+def nested(code: CodeType) -> list[CodeType]:
+    """Code of functions, classes and comprehensions defined inside, but not what computes annotations."""
+    return [const for const in code.co_consts if isinstance(const, CodeType) and const.co_name not in ANNOTATORS]

@@ -90,7 +90,7 @@ class Node:
 
     def __init__(self) -> None:
         self.code = b''
-        self.refs: dict[object, object] = {}  # key -> function, class, module or job, in order of appearance
+        self.refs: dict[object, tuple[int, object]] = {}  # key -> number, and the function, class, module or job
         self.marks: dict[tuple[str, str], None] = {}  # ('opaque' | 'rng' | 'package', name)
         self.size = 0  # bytes that were digested
         self.low = NEVER  # depth of the outermost open value that this one leads back to
@@ -114,13 +114,10 @@ class Node:
             self.marks.update(child.marks)
         if not child.refs:
             return child.code
-        return b'r' + child.code + b''.join([self._number(key, ref) for key, ref in child.refs.items()]) + b';'
+        return b'r' + child.code + b''.join([self._number(key, ref) for key, (_, ref) in child.refs.items()]) + b';'
 
     def _number(self, key: object, ref: object) -> bytes:
-        if key not in self.refs:
-            self.refs[key] = ref
-            return b'%d,' % (len(self.refs) - 1)
-        return b'%d,' % list(self.refs).index(key)
+        return b'%d,' % self.refs.setdefault(key, (len(self.refs), ref))[0]
 
 
 def ref_key(ref: object) -> object:
@@ -141,7 +138,7 @@ class Hasher:
         self.handlers: dict[type, Handler] = HANDLERS
         self._memo: dict[int, tuple[object, Node]] = {}  # with the value, lest its id be given to another
         self._open: dict[int, int] = {}
-        self._path: list[str] = []
+        self._path: list[object] = []  # attribute names, or indices and keys as 1-tuples
 
     def node(self, value: object) -> Node:
         """The digest of any value; raises FingerprintError where there is none."""
@@ -182,13 +179,13 @@ class Hasher:
 
     def _handler(self, value: object) -> Handler:
         handler = self.handlers.get(type(value))
-        if handler is None or self.is_job(value):
+        if handler is None:
             from awflow.fingerprint.objects import handler_of
 
             return handler_of(self, value)
         return handler
 
-    def encode(self, value: object, node: Node, where: str = '') -> bytes:
+    def encode(self, value: object, node: Node, where: object = '') -> bytes:
         """Bytes that stand for `value` inside `node`; `where` is how its owner would spell it, for errors."""
         encoder = SCALARS.get(type(value))
         if encoder is not None:
@@ -204,7 +201,7 @@ class Hasher:
         kinds = set(map(type, elements)) if len(elements) > PACKED else ()
         data = _packed(elements, next(iter(kinds))) if len(kinds) == 1 else None
         if data is None:
-            data = b''.join([self.encode(element, node, f'[{i}]') for i, element in enumerate(elements)])
+            data = b''.join([self.encode(element, node, (i,)) for i, element in enumerate(elements)])
         return b'%d:' % len(elements) + data
 
     def unordered(self, values: Iterable[object], node: Node) -> bytes:
@@ -222,7 +219,7 @@ class Hasher:
         if plain is not None:
             return (plain, b''), plain
         child = self.node(value)
-        return (child.code, b''.join(map(_content, child.refs.values()))), child
+        return (child.code, b''.join([_content(ref) for _, ref in child.refs.values()])), child
 
     def _sorted(
         self, elements: list[tuple[tuple[bytes, bytes], Node | bytes, tuple[object, object] | None]], node: Node
@@ -232,13 +229,13 @@ class Hasher:
         for _, child, item in elements:
             parts.append(child if isinstance(child, bytes) else node.adopt(child))
             if item is not None:
-                parts.append(self.encode(item[1], node, f'[{item[0]!r:.40}]' if len(self._path) < 20 else '[...]'))
+                parts.append(self.encode(item[1], node, (item[0],)))
         return b''.join(parts)
 
     def refused(self, value: object, why: str) -> FingerprintError:
         """The error for a value that has no digest, saying where it is."""
         cls = type(value)
-        place = ''.join(self._path)
+        place = ''.join([f'[{step[0]!r:.40}]' if isinstance(step, tuple) else str(step) for step in self._path])
         self._path.clear()
         return FingerprintError(
             'a value of type {type} cannot be fingerprinted: {why}',

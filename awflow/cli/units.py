@@ -1,0 +1,36 @@
+"""Times, durations and sizes as people read them."""
+
+from __future__ import annotations
+
+from time import localtime, strftime
+
+SIZES = ('bytes', 'kB', 'MB', 'GB', 'TB')
+
+
+def moment(seconds: float, now: float) -> str:
+    """A time of the local clock: with seconds if it is of today, else with its date; '' for none."""
+    if not seconds:
+        return ''
+    then = localtime(seconds)
+    return strftime('%H:%M:%S' if then[:3] == localtime(now)[:3] else '%Y-%m-%d %H:%M', then)
+
+
+def duration(seconds: float) -> str:
+    """`0.42 s`, `12.3 s`, `5 min 03 s`, `2 h 07 min`, `3 d 04 h`: what matters at each size."""
+    if seconds < 59.95:
+        return f'{seconds:.2f} s' if seconds < 9.995 else f'{seconds:.1f} s'
+    whole = round(seconds)
+    if whole < 3600:
+        return f'{whole // 60} min {whole % 60:02} s'
+    if whole < 86400:
+        return f'{whole // 3600} h {whole % 3600 // 60:02} min'
+    return f'{whole // 86400} d {whole % 86400 // 3600:02} h'
+
+
+def size(count: float) -> str:
+    """Bytes, in powers of 1000."""
+    for unit in SIZES[:-1]:
+        if count < 999.5:
+            return f'{count:.0f} {unit}' if unit == SIZES[0] or count >= 99.5 else f'{count:.1f} {unit}'
+        count /= 1000
+    return f'{count:.1f} {SIZES[-1]}'

@@ -1,0 +1,49 @@
+"""Which state is meant, and which workflows it holds."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import unquote
+
+from awflow.errors import StateAccessError, StateError
+from awflow.state.layout import accessing, find, safe
+
+CUT = '%%'  # in the name of a directory: the workflow's name was too long to be spelled out
+
+
+def root_of(given: str | None) -> str:
+    """The state directory that was named, else the nearest `.awflow` at or above the current directory."""
+    found = given or find(os.curdir)
+    if found is None:
+        raise StateError(
+            'there is no .awflow here or in any directory above: no workflow has run here yet',
+            'Run a script that calls schedule(), or say where its state is: --state DIR or AWFLOW_STATE.',
+            directory=os.getcwd(),
+        )
+    with accessing('read', found):
+        if not os.path.exists(found):
+            raise StateError('there is no state directory {_path}', 'Look at --state and AWFLOW_STATE.', _path=found)
+        if not os.path.isdir(found):
+            raise StateAccessError('{_path} should be a state directory, but is a file', '', _path=found)
+    return os.path.abspath(found)
+
+
+def names(root: str) -> list[str]:
+    """The workflows in a state directory, sorted; one whose name had to be cut can only be asked for by name."""
+    with accessing('read', root):
+        folders = [entry.name for entry in os.scandir(root) if os.path.isdir(os.path.join(entry.path, 'ledger'))]
+    return sorted(unquote(folder, errors='surrogatepass') for folder in folders if CUT not in folder)
+
+
+def chosen(root: str, workflow: str | None) -> list[str]:
+    """The workflow of that name, or all; StateError if there is none."""
+    if workflow is not None:
+        with accessing('read', root):
+            if os.path.isdir(os.path.join(root, safe(workflow), 'ledger')):
+                return [workflow]
+    known = names(root)
+    if workflow is None and known:
+        return known
+    if not known:
+        raise StateError('no workflow has run with this state yet', 'Run a script that calls schedule().', state=root)
+    raise StateError('there is no workflow {_name!r}', 'Use one of those.', known=', '.join(known), _name=workflow, state=root)
