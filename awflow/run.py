@@ -103,7 +103,7 @@ def schedule(
     if dry_run:
         from awflow.display import render_plan
 
-        run.plan = planner.plan(planner.store.read())
+        run.plan = planner.plan(*planner.read())
         print(render_plan(run.plan))
         return run
     _execute(run, planner, workers, fail_fast, progress)
@@ -137,11 +137,11 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
             state, dead = planner.read()
             run.plan = plan = planner.plan(state, dead)
             adopted = planner.adoptions(plan)
-            if not plan and not adopted:
-                planner.digests.save()
-                return
             if plan and pool is None:
                 pool = _pool(planner, plan, workers)
+            if not (plan.tasks() or adopted or dead):
+                grant = None  # nothing to claim: all is up to date, or others are at it
+                break
             with planner.store.turn(notify=Display().note):
                 grant = planner.publish(run.id, plan, state, dead, adopted, pool.pids if pool is not None else [])
             if grant is not None:
@@ -164,7 +164,8 @@ def _pool(planner: Planner, plan: Plan, workers: int | None) -> Any:
 
 
 def _drive(
-    run: Run, planner: Planner, plan: Plan, grant: Grant, pool: Any, workers: int | None, fail_fast: bool, progress: bool | None
+    run: Run, planner: Planner, plan: Plan, grant: Grant | None, pool: Any, workers: int | None, fail_fast: bool,
+    progress: bool | None,
 ) -> None:
     from awflow.backends.budget import Budget
     from awflow.backends.local import LocalBackend
@@ -176,13 +177,17 @@ def _drive(
 
     store: Store = planner.store
     owner = myself(pool.pids, store.proc)
-    session = Session(run.id, store, planner.survey, plan, Frontier(plan), grant, owner, planner.place)
-    display: Display = make(progress)
-    try:
-        planner.note_run(run.id, plan)
-        path = store.layout.payload(grant.number)
+    def equip(granted: Grant) -> None:
+        path = store.layout.payload(granted.number)
         planner.write_payload(path)
         pool.load(path)
+
+    session = Session(run.id, store, planner.survey, plan, Frontier(plan), owner, planner.place, equip)
+    display: Display = make(progress)
+    try:
+        if grant is not None:
+            planner.note_run(run.id, plan)
+            session.claimed(grant)
         cpus, memory, gpus = machine()
         cpus = workers or planner.place.cpus or cpus
         budget = Budget(cpus, memory // 2**20, gpus)

@@ -12,7 +12,7 @@ from time import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
     from awflow.frontier import Row
@@ -77,7 +77,8 @@ class Session:
     """The tasks of one granted plan, from ready to recorded."""
 
     def __init__(
-        self, run: str, store: Store, survey: Survey, plan: Plan, frontier: Frontier, grant: Grant | None, owner: Owner, place: Place
+        self, run: str, store: Store, survey: Survey, plan: Plan, frontier: Frontier, owner: Owner, place: Place,
+        equip: Callable[[Grant], None],
     ) -> None:
         self.run = run
         self.owner = owner  # the processes that act for the run
@@ -86,11 +87,17 @@ class Session:
         self.survey = survey
         self.plan = plan
         self.frontier = frontier
-        self.grants: dict[Row, Grant] = {}
-        self.grant = grant
+        self.grants: dict[Row, Grant] = {}  # of tasks that were taken over
+        self.grant: Grant | None = None
+        self.equip = equip  # makes ready what the tasks of a new claim need
         self.failures: list[Failure] = []
         self.executed: list[str] = []  # names of tasks, in order of their end
         self.counts: dict[str, int] = {}
+
+    def claimed(self, grant: Grant) -> None:
+        """The plan's tasks are this run's."""
+        self.grant = grant
+        self.equip(grant)
 
     def subject(self, task: Row) -> Subject:
         """The job of a task."""
@@ -298,6 +305,7 @@ class Session:
             grant = self.store.publish(run=self.run, expected=state, tasks=claim, dead=dead, codes=codes, owner=self.owner)
         if grant is None:
             return  # somebody was faster: look again later
+        self.equip(grant)
         for task in tasks:
             self.grants[task] = grant
             self.frontier.release(task)

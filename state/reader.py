@@ -183,7 +183,8 @@ class Reader:
     def ended_journal(self, name: str, length: int) -> tuple[Overlay, list[int]]:
         """Exactly the bytes that the end of its claim names."""
         key = (name, length)
-        if self._kept.live.get(name, (0, 0))[:2] == (length, length):      # read to its end while its claim was live
+        live = self._kept.live.get(name)
+        if live and live[:2] == (length, length):       # read to its end, and found whole, while its claim was live
             self._kept.ended[key] = (self._kept.live.pop(name)[2], [])
         if key not in self._kept.ended:
             data = self._bytes(name, 0, length)

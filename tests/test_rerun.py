@@ -162,7 +162,7 @@ def test_equal_bytes_stop_the_wave_where_outputs_are_declared(workspace: Workspa
     workspace.script("""
         @job(outputs='sum')
         def add():
-            with open('sum', 'w') as out: out.write(str(1 + 3))
+            with open('sum', 'w') as out: out.write(str(sum([1, 3])))
         @after(add)
         @job(outputs='double')
         def double():
@@ -173,11 +173,11 @@ def test_equal_bytes_stop_the_wave_where_outputs_are_declared(workspace: Workspa
         schedule(show)
     """)
     assert again(workspace) == ['add', 'double', 'show']
-    workspace.edit('1 + 3', '2 + 2')
+    workspace.edit('[1, 3]', '[2, 2]')
     ran = workspace.run()
     assert (ran.executed, ran.stdout) == (['add'], '')
     assert again(workspace) == []
-    workspace.edit('2 + 2', '2 + 3')
+    workspace.edit('[2, 2]', '[2, 3]')
     assert again(workspace) == ['add', 'double', 'show']
 
 
@@ -199,16 +199,16 @@ def test_a_job_that_declares_no_output_at_all_is_its_result(workspace: Workspace
     workspace.script("""
         @outputs()
         @job
-        def number(): return 2 + 2
+        def number(): return sum([2, 2])
         @after(number)
         @job
         def show(): print('got', number.result())
         schedule(show)
     """)
     assert 'got 4' in workspace.run().stdout
-    workspace.edit('2 + 2', '1 + 3')
+    workspace.edit('[2, 2]', '[1, 3]')
     assert again(workspace) == ['number']
-    workspace.edit('1 + 3', '1 + 4')
+    workspace.edit('[1, 3]', '[1, 4]')
     ran = workspace.run()
     assert (ran.executed, 'got 5' in ran.stdout) == (['number', 'show'], True)
 

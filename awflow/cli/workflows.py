@@ -13,7 +13,8 @@ CUT = '%%'  # in the name of a directory: the workflow's name was too long to be
 
 def root_of(given: str | None) -> str:
     """The state directory that was named, else the nearest `.awflow` at or above the current directory."""
-    found = given or find(os.curdir)
+    with accessing('find', os.curdir):
+        found = given or find(os.curdir)
     if found is None:
         raise StateError(
             'there is no .awflow here or in any directory above: no workflow has run here yet',

@@ -17,7 +17,7 @@ class Victim:
 
     def __init__(self, root: str, disk: CrashingDisk) -> None:
         self.store = Store(root, 'pi', disk, Host(pid=100))
-        self.published: dict[str, str] = {}
+        self.published: dict[str, tuple[int, str]] = {}     # key -> generation and id
 
     def live(self) -> None:
         self.run('r1', ['0', '1'], first=1)
@@ -31,7 +31,7 @@ class Victim:
             grant.journal.append([done(key, number + 50, grant.number, final=False, outcome='').to_dict()])
             grant.journal.append([done(key, number, grant.number).to_dict()])
             grant.sync()
-            self.published[key] = digest(number)
+            self.published[key] = grant.number, digest(number)
         self.store.finish(run)
         assert self.store.compact(force=run == 'r1') == (run == 'r1')
 
@@ -51,8 +51,11 @@ def survive(root: str, victim: Victim, where: str) -> None:
     host = Host(pid=200)
     store = Store(root, 'pi', StillDisk(), host)
     found = ids(store)
-    for key, id in victim.published.items():
-        assert found.get(key) in (id, digest(int(id, 16) + 9)), f'{where}: {key} was published and is lost'
+    rows = store.read().rows('estimate')
+    for key, (generation, id) in victim.published.items():
+        row = rows.row(key) if rows else None
+        assert rows is not None and row is not None, f'{where}: {key} was published and is lost'
+        assert rows.generation(row) > generation or rows.id(row) == id, f'{where}: {key} was published and is lost'
     evidence = store.evidence(store.read())
     assert all(found.state == 'dead' for found in evidence.values())
     grant = store.publish(run='next', expected=store.read(), tasks={'estimate': ['0', '1', '2']},

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Everything that a change must pass. Arguments go to pytest: sh scripts/test.sh tests/test_examples.py -x
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/venv.sh
+
+install test,examples
+PATH="$PWD/.venv/bin:$PATH"
+say 'ruff check'
+ruff check
+say 'mypy'
+mypy
+say 'lint-imports'
+lint-imports --no-cache
+say 'pytest'
+python -m pytest "$@"
