@@ -29,7 +29,7 @@ new_venv() {
         echo 'awflow needs Python 3.10 or later as python3.' >&2
         return 1
     fi
-    if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    if ! python3 -c 'import ensurepip, venv; ensurepip.version()' 2>/dev/null; then
         apt python3-venv
     fi
     say "python3 -m venv $1"

@@ -79,7 +79,7 @@ class LocalBackend:
         """Until nothing is left to start or to wait for. Raises KeyboardInterrupt or SystemExit when told to stop."""
         with self.interrupt:
             try:
-                while not self.frontier.done:
+                while self.queues or not self.frontier.done:  # a queued task is neither ready nor taken
                     self._step()
                     if self.interrupt.count and not self.children:
                         break

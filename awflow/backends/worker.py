@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-import xxhash
+from awflow.outcome import outcome_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

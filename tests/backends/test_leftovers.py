@@ -19,7 +19,8 @@ SLEEPER = """
         # tells its pid only when it has left the session
         code = 'import os, signal; print(os.getpid(), flush=True); signal.pause()'
         return subprocess.Popen(
-            [sys.executable, '-c', code], start_new_session=own_session, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            [sys.executable, '-c', code], start_new_session=own_session, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     def start(own_session):
         process = sleeper(own_session)
@@ -101,14 +102,19 @@ def test_what_another_task_started_is_left_alone(bench):
 def test_a_signal_reaches_the_whole_group(bench):
     bench.load(bench.define(source("""
         def f():
-            process = subprocess.Popen(['sh', '-c', 'trap "echo told; exit" TERM; echo ready; while :; do sleep 0.05; done'])
-            process.wait()
+            script = 'trap "echo told; exit" TERM; echo ready; while :; do sleep 0.05; done'
+            process = subprocess.Popen(['sh', '-c', script])
+            try:
+                process.wait()
+            finally:
+                print('shell', process.wait())
     """)))
     bench.launch(bench.order())
-    bench.says(b'ready')
+    bench.says(b'ready\n')
     bench.pool.signal(0, signal.SIGTERM)
     bench.until(Exited)
     assert bench.reports[0, 0]['outcome'] == 'cancelled'
+    assert bench.text().splitlines() == ['ready', 'told', 'shell 0']
 
 
 def test_closing_the_pool_kills_what_runs(bench):
@@ -129,7 +135,7 @@ def test_closing_the_pool_kills_what_runs(bench):
 def test_a_zygote_that_dies_is_told_and_its_tasks_die_with_it(bench):
     bench.load(bench.define('import signal\ndef f():\n    print("ready", flush=True)\n    signal.pause()'))
     bench.launch(bench.order())
-    bench.says(b'ready')
+    bench.says(b'ready\n')
     ((zygote, _),) = bench.pool.pids
     os.kill(zygote, signal.SIGKILL)
     lost = bench.until(Lost)
@@ -137,7 +143,7 @@ def test_a_zygote_that_dies_is_told_and_its_tasks_die_with_it(bench):
     assert os.WTERMSIG(bench.exits[0].status) == signal.SIGKILL
     assert gone(bench.pids[0])
     bench.launch(bench.order())  # starts another zygote
-    bench.says(b'ready')
+    bench.says(b'ready\n')
 
 
 DRIVER = """
@@ -182,7 +188,7 @@ STUBBORN = """
 
 
 @pytest.mark.parametrize('whom', [os.kill, os.killpg])
-@pytest.mark.parametrize('after', ['time.sleep(600)', 'os.fork(); time.sleep(600)'], ids=['alone', 'its fork lives on'])
+@pytest.mark.parametrize('after', ['time.sleep(600)', 'os.fork(); time.sleep(600)'], ids=['alone', 'forked'])
 def test_when_the_driver_is_killed_its_tasks_are_and_then_the_zygote_goes(tmp_path, whom, after):
     process = driver(tmp_path, STUBBORN, after)
     lines = iter(process.stdout.readline, '')
@@ -208,7 +214,7 @@ def test_when_the_driver_is_killed_its_tasks_are_and_then_the_zygote_goes(tmp_pa
 def test_an_interrupt_of_the_drivers_group_does_not_reach_the_tasks(tmp_path):
     process = driver(
         tmp_path,
-        'def f(): print("end", flush=True); signal.pause()',
+        'def f():\n    print("end", flush=True)\n    while True: time.sleep(0.05)',
         """
         import signal
         signal.signal(signal.SIGINT, signal.SIG_IGN)

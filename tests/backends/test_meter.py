@@ -57,7 +57,9 @@ def test_the_limits_of_the_first_version_hold_too(tmp_path):
     assert machine(root)[1] == 2_000_000
 
 
-@pytest.mark.parametrize(('visible', 'found'), [('0,2', ['0', '2']), ('', []), ('-1', []), ('GPU-1, GPU-2', ['GPU-1', 'GPU-2'])])
+@pytest.mark.parametrize(
+    ('visible', 'found'), [('0,2', ['0', '2']), ('', []), ('-1', []), ('GPU-1, GPU-2', ['GPU-1', 'GPU-2'])]
+)
 def test_devices_are_those_that_are_visible(monkeypatch, visible, found):
     monkeypatch.setenv('CUDA_VISIBLE_DEVICES', visible)
     assert machine()[2] == found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import pickle
-import subprocess
 import sys
 import textwrap
 
@@ -155,7 +154,7 @@ def test_modules_of_a_package_refer_to_each_other(bench, module):
     package = module('pkg.__init__', '')
     package = importlib.import_module('pkg')
     low = module('pkg.low', 'from functools import lru_cache\n@lru_cache\ndef g(): return 3')
-    high = module('pkg.high', 'from pkg import low\nfrom .low import g\nassert g is low.g\ndef h(): return g(), low.g()')
+    high = module('pkg.high', 'from pkg import low\nfrom .low import g\ndef h(): return g(), low.g()')
     definition = bench.define('from pkg import high, low\ndef f(): print(high.h(), high.g is low.g)')
     for name in ('low', 'high', '__init__'):
         (bench.directory / 'pkg' / f'{name}.py').write_text('raise SystemError("edited")')
@@ -293,13 +292,6 @@ def test_writing_leaves_the_registry_of_cloudpickle_as_the_user_set_it(bench, mo
         assert cloudpickle.list_registry_pickle_by_value() == {'util'}
     finally:
         cloudpickle.unregister_pickle_by_value(util)
-
-
-def test_a_reader_starts_without_what_only_writers_need(bench):
-    path = bench.pack(bench.define('def f(): return 1'))
-    code = f'import sys; from awflow.backends.payload import Payload; Payload({str(path)!r}); print("numpy" in sys.modules)'
-    found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True, cwd=bench.directory)
-    assert found.stdout == 'False\n'
 
 
 def test_definitions_survive_a_plain_pickle_of_what_has_no_code(bench):

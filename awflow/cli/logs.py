@@ -1,0 +1,98 @@
+"""`awflow logs`: what tasks wrote."""
+
+from __future__ import annotations
+
+import click
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from awflow.cli.attempts import Attempt
+
+from awflow.cli.options import state_option, workflow_option
+
+PIECE = 1 << 20  # bytes copied at a time
+
+
+@click.command(epilog='Example: awflow logs "fit[3]"')
+@click.argument('selector', metavar='JOB[VALUE]', required=False)
+@click.option('--failed', is_flag=True, help='The logs of tasks that did not succeed, one after the other.')
+@state_option
+@workflow_option
+def logs(selector: str | None, failed: bool, root: str, workflow: str | None) -> None:
+    """Print the log of a task's last attempt.
+
+    Of a job with an array, the logs of all its tasks with a line above each. With --failed the job may be left out.
+    """
+    from awflow.cli.attempts import attempts
+    from awflow.cli.selection import select
+
+    if selector is None and not failed:
+        raise click.UsageError('Say of which job, as in: awflow logs "fit[3]"; or --failed.')
+    if selector is None:
+        found, single = _all(root, workflow), False
+    else:
+        selection = select(root, workflow, selector)
+        found, single = attempts(selection), len(selection.keys) == 1
+    if failed:
+        found = [attempt for attempt in found if attempt.bad]
+        if not found:
+            click.echo('awflow: no task failed', err=True)
+    for attempt in found:
+        _print(attempt, headed=failed or not single)
+
+
+def _all(root: str, workflow: str | None) -> Iterable[Attempt]:
+    from awflow.cli.attempts import attempts
+    from awflow.cli.observed import Workflow
+    from awflow.cli.selection import Selection
+    from awflow.cli.workflows import chosen
+
+    for name in chosen(root, workflow):
+        observed = Workflow(root, name)
+        for job in observed.jobs():
+            yield from attempts(Selection(observed, job, observed.keys(job)))
+
+
+def _print(attempt: Attempt, headed: bool) -> None:
+    """Copy the log as it is, byte by byte; where it is headed, the next heading begins a line."""
+    from os.path import relpath
+
+    from awflow.cli.console import visible
+
+    path = attempt.log()
+    if headed:
+        said = f': {attempt.error()}' if attempt.error() else ''
+        click.echo(f'==> {visible(attempt.name)} {attempt.outcome}{visible(said)}' + (f' ({visible(relpath(path))}) <==' if path else ' <=='))
+    if path:
+        _copy(path, attempt.name, headed)
+    elif not headed:
+        click.echo(f'awflow: {visible(attempt.name)} {_silence(attempt.outcome)}', err=True)
+
+
+def _silence(outcome: str) -> str:
+    return {'waiting': 'has not started yet', 'running': 'has written nothing so far'}.get(outcome, 'wrote nothing')
+
+
+def _copy(path: str, name: str, headed: bool) -> None:
+    from sys import stdout
+
+    from awflow.errors import StateError
+    from awflow.state.layout import access_error
+
+    stdout.flush()
+    last = b'\n'
+    try:
+        file = open(path, 'rb')
+    except FileNotFoundError:
+        raise StateError('the log of {_task} is gone', 'Run the task again to have a new one.', path=path, _task=name) from None
+    except OSError as error:
+        raise access_error(error, 'read', path) from error
+    with file:
+        while piece := file.read(PIECE):
+            stdout.buffer.write(piece)
+            last = piece[-1:]
+    if headed and last != b'\n':
+        stdout.buffer.write(b'\n')
+    stdout.buffer.flush()

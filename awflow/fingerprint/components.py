@@ -1,0 +1,153 @@
+"""A fingerprint: named components as text, and how two of them compare.
+
+    code of f      a:<syntax tree or ->/b:<Python version>:<bytecode>     equal if either is
+    global n       v:<value> 10000                                       what follows the digest is for display
+    package numpy  installed
+"""
+
+from __future__ import annotations
+
+from xxhash import xxh3_128_hexdigest, xxh3_128_intdigest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import ModuleType
+    from typing import Any, Final
+
+KINDS: Final = ('code of', 'helper', 'class', 'closure', 'default', 'global', 'module', 'package')  # most specific first
+SHOWN: Final = 60  # characters
+EVERYTHING: Final = (1 << 128) - 1
+
+
+class Note:
+    """Something the user should know of a fingerprint: a kind, the component it is about, and what to do.
+
+    Kinds: 'assigned', 'opaque', 'rng', 'dynamic', 'big'.
+    """
+
+    __slots__ = ('cure', 'kind', 'name')
+
+    def __init__(self, kind: str, name: str, cure: str) -> None:
+        self.kind = kind
+        self.name = name
+        self.cure = cure
+
+    def __repr__(self) -> str:
+        return f'Note({self.kind!r}, {self.name!r}, {self.cure!r})'
+
+
+class Fingerprint:
+    """What the result of a function depends on, as far as code and values go."""
+
+    __slots__ = ('_captured', '_digest', '_packages', 'components', 'jobs', 'modules', 'notes')
+
+    def __init__(
+        self,
+        components: dict[str, str],
+        captured: bytes,
+        notes: list[Note],
+        jobs: dict[str, tuple[Any, bool]],
+        modules: list[ModuleType],
+        packages: Iterable[str],
+    ) -> None:
+        self.components = components
+        self.notes = notes
+        self.jobs = jobs
+        self.modules = modules
+        self._captured = captured
+        self._packages = packages
+        self._digest = ''
+
+    @property
+    def digest(self) -> str:
+        """Digest of all components, whatever their order; of code, the bytecode counts only where there is no tree."""
+        if not self._digest:
+            total = sum(xxh3_128_intdigest(f'{name}\0{_comparable(text)}') for name, text in self.components.items())
+            self._digest = f'{total & EVERYTHING:032x}'
+        return self._digest
+
+    @property
+    def captured(self) -> str:
+        """Digest of closure and defaults alone: tells the functions apart that one `def` in a loop made."""
+        return xxh3_128_hexdigest(self._captured)
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Versions of the installed packages, by the name that is imported; '' where unknown. Takes milliseconds."""
+        return {name: _version(name) for name in sorted(self._packages)}
+
+
+def _comparable(text: str) -> str:
+    if text.startswith('a:'):
+        tree, _, bytecode = text.partition('/')
+        return bytecode if tree == 'a:-' else tree
+    return text.partition(' ')[0]
+
+
+def _version(name: str) -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        for distribution in metadata.packages_distributions().get(name, ()):
+            return metadata.version(distribution)
+    return ''
+
+
+def same_component(old: str, new: str) -> bool:
+    """Whether two texts of one component mean the same code or value."""
+    if not (old.startswith('a:') and new.startswith('a:')):
+        return _comparable(old) == _comparable(new)
+    old_tree, _, old_bytecode = old.partition('/b:')
+    new_tree, _, new_bytecode = new.partition('/b:')
+    return (old_tree == new_tree != 'a:-') or (old_bytecode == new_bytecode != '-')
+
+
+def same(old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Whether two sets of components have the same names and mean the same."""
+    return old.keys() == new.keys() and all(same_component(text, new[name]) for name, text in old.items())
+
+
+def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[tuple[str, str | None, str | None]]:
+    """Components that differ as (name, old text, new text), None where there is none; the most specific first."""
+    changed = [
+        (name, old.get(name), new.get(name)) for name in old.keys() | new.keys()
+        if name not in old or name not in new or not same_component(old[name], new[name])
+    ]  # fmt: skip
+    return sorted(changed, key=lambda change: (_rank(change[0]), change[0]))
+
+
+def _rank(name: str) -> int:
+    return next((i for i, kind in enumerate(KINDS) if name.startswith(kind + ' ')), len(KINDS))
+
+
+def shown(text: str) -> str:
+    """What to show a user of a component's text: the value if it is small, else ''."""
+    return text.partition(' ')[2] if text.startswith('v:') else ''
+
+
+def display_of(value: object) -> str:
+    """A small value as its repr of at most 60 characters, '' for what has no short and stable one."""
+    if not _small(value, 20):
+        return ''
+    if isinstance(value, (set, frozenset)):
+        text = f'{{{", ".join(sorted(map(repr, value)))}}}' if value else repr(value)
+    elif isinstance(value, int) and value.bit_length() > 1000:
+        return ''
+    else:
+        text = repr(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + '...'
+
+
+def _small(value: object, most: int) -> bool:
+    if isinstance(value, (str, bytes)):
+        return len(value) <= 1000
+    if value is None or type(value) in (int, float, bool, complex):
+        return True
+    if type(value) in (list, tuple, set, frozenset):
+        return len(value) <= most and all(_small(element, most // 4) for element in value)  # type: ignore[arg-type, attr-defined]
+    if type(value) is dict:
+        return len(value) <= most and all(_small(part, most // 4) for pair in value.items() for part in pair)
+    return type(value).__name__ == 'PosixPath'
