@@ -10,14 +10,14 @@ from awflow.errors import CycleError, DefinitionError, DuplicateJobError
 from awflow.job import Job, JobReference
 
 
-def jobs_of(given: Iterable[object], verb: str) -> list[Job]:
+def jobs_of(given: Iterable[object], where: str) -> list[Job]:
     """The jobs that a user handed over, each once; raises DefinitionError for anything else."""
     found: dict[Job, None] = {}
     for job in given:
         if isinstance(job, JobReference):
             job = job.resolve()
         if not isinstance(job, Job):
-            raise DefinitionError('{verb}() takes jobs', 'Decorate the function with @job.', verb=verb, given=repr(job))
+            raise DefinitionError('{_where} takes jobs', 'Decorate the function with @job.', _where=where, given=repr(job))
         found[job] = None
     return list(found)
 
@@ -54,7 +54,7 @@ def terminal_nodes(*jobs: Job, prune: bool = False) -> list[Job]:
     `Job.prune()`.
     """
     seen: set[Job] = set()
-    stack = jobs_of(jobs, 'terminal_nodes')
+    stack = jobs_of(jobs, 'terminal_nodes()')
     leaves = []
     while stack:
         job = stack.pop()

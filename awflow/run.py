@@ -94,7 +94,7 @@ def schedule(
     end, which carries the run; without, see `Run.failures`. `fail_fast=True` starts nothing new after the first failure.
     """
     fail_fast = _options(backend, backend_options, workers)
-    given = jobs_of(jobs, 'schedule')
+    given = jobs_of(jobs, 'schedule()')
     order = ordered(given)
     refuse_stale(order)
     forced = jobs_of(force if isinstance(force, (list, tuple, set, frozenset)) else [force], 'schedule(force=...)')

@@ -18,7 +18,7 @@ import stat
 
 from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
-from awflow.errors import RunError
+from awflow.errors import RunError, StateVersionError
 from awflow.state import jsontext, snapshot
 from awflow.state.snapshot import Damaged, Snapshot
 
@@ -86,12 +86,15 @@ class Digests:
 
     def of(self, path: str) -> Content | None:
         """What a file or directory holds, None if it is absent; RunError if it cannot be read."""
-        try:
-            return self._content(path, self.disk.stat(path), ())
-        except OSError as error:
-            if error.errno in _ABSENT:
+        for _ in range(_TRIES):
+            try:
+                return self._content(path, self.disk.stat(path), ())
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise _unreadable(path, error) from error
+            if self.signature(path) is None:
                 return None
-            raise _unreadable(path, error) from error
+        raise _unreadable(path, OSError(errno.EBUSY, 'files in it come and go'))
 
     def stat_only(self, path: str) -> Content | None:
         """A stand-in for files too big to read: a digest of size and mtime."""
@@ -145,7 +148,7 @@ class Digests:
         if self._cached is None:
             try:
                 self._cached = _unpacked(self.disk.read(self._path))
-            except (OSError, Damaged, KeyError, ValueError):
+            except (OSError, Damaged, StateVersionError, KeyError, ValueError):
                 self._cached = {}
         return self._cached
 
@@ -175,8 +178,8 @@ class Digests:
         return Content(digest, after[0])
 
     def _directory(self, path: str, found: os.stat_result, within: tuple[tuple[int, int], ...]) -> Content:
-        """Names, types and contents, sorted; of a link also where it points. One that leads back to a directory it
-        lies in counts by where it points only.
+        """Names, types and contents, sorted; of a link also where it points, of a socket or pipe only that it is one.
+        One that leads back to a directory it lies in counts by where it points only.
         """
         here = (found.st_dev, found.st_ino)
         if here in within:
@@ -193,15 +196,17 @@ class Digests:
 
     def _member(self, path: str, within: tuple[tuple[int, int], ...]) -> tuple[bytes, Content]:
         found = self.disk.lstat(path)
-        if not stat.S_ISLNK(found.st_mode):
+        if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
             return (b'd' if stat.S_ISDIR(found.st_mode) else b'f'), self._content(path, found, within)
+        if not stat.S_ISLNK(found.st_mode):
+            return b'o', Content(xxh3_128_hexdigest(b'%o' % stat.S_IFMT(found.st_mode)), 0)
         target = b'l' + xxh3_128_digest(os.fsencode(os.readlink(path)))
         try:
             return target, self._content(path, self.disk.stat(path), within)
         except OSError as error:
-            if error.errno not in (*_ABSENT, errno.ELOOP):
+            if error.errno not in (*_ABSENT, errno.ELOOP, errno.EINVAL):
                 raise
-            return target, Content(xxh3_128_hexdigest(b'dangling'), 0)
+            return target, Content(xxh3_128_hexdigest(b'nothing'), 0)
 
     def _filesystem_time(self) -> int:
         """The filesystem's own time in ns, up to a second ago; 0 if nothing can be written beside the cache."""
@@ -259,15 +264,15 @@ def _chunk(fd: int) -> tuple[bytes, int]:
     return chunk.digest(), filled
 
 
-_NUMBERS = ('size', 'mtime', 'ctime', 'inode')
+_NUMBERS = {'size': 'Q', 'mtime': 'q', 'ctime': 'q', 'inode': 'Q'}       # of a signature; times before 1970 exist
 
 
 def _packed(cache: dict[str, _Cached]) -> bytes:
     from array import array
 
     columns: dict[str, bytes] = {
-        name: snapshot.little_endian(array('Q', [cached.signature[at] for cached in cache.values()]))
-        for at, name in enumerate(_NUMBERS)
+        name: snapshot.little_endian(array(code, [cached.signature[at] for cached in cache.values()]))
+        for at, (name, code) in enumerate(_NUMBERS.items())
     }
     columns['seen'] = snapshot.little_endian(array('Q', [cached.seen for cached in cache.values()]))
     columns['digest'] = b''.join(bytes.fromhex(cached.digest) for cached in cache.values())
@@ -277,7 +282,7 @@ def _packed(cache: dict[str, _Cached]) -> bytes:
 
 def _unpacked(data: bytes) -> dict[str, _Cached]:
     columns = Snapshot.open(data)
-    signatures = zip(*(columns.integers(name, 'Q') for name in _NUMBERS), strict=True)
+    signatures = zip(*(columns.integers(name, code) for name, code in _NUMBERS.items()), strict=True)
     digests = columns['digest'].hex()
     seen = columns.integers('seen', 'Q')
     return {

@@ -126,8 +126,8 @@ class Store:
         finally:
             self.disk.close(fd)
             self.disk.unlink(temporary)     # before looking: a link still on its way can then no longer be granted
+        self.disk.fsync_dir(self.layout.ledger)
         if self._is_mine(entry, last + 1):
-            self.disk.fsync_dir(self.layout.ledger)
             return self._grant(last + 1, entry, data)
         if reply is not None and reply.errno not in _UNSURE:
             raise no_links(temporary) if lacks_links(reply) else reply

@@ -11,7 +11,7 @@ __all__ = ['main']
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 if done, 1 for an error that is explained, 2 for wrong usage, 130 if interrupted."""
+    """Run the command line and exit: 0 if done, 1 after an explained error, 2 for wrong usage, 130 if interrupted."""
     from awflow.cli.program import run
 
     raise SystemExit(run(arguments))

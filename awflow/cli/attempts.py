@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+from awflow.cli.observed import CRASHED, WAITING
+from awflow.plan import task_name
+from awflow.state.layout import safe
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,14 +16,10 @@ if TYPE_CHECKING:
     from awflow.cli.selection import Selection
     from awflow.state.record import Record
 
-from awflow.cli.observed import CRASHED, WAITING
-from awflow.plan import task_name
-from awflow.state.layout import safe
-
 BAD = ('failed', 'timeout', 'cancelled', CRASHED)
 
 
-class Attempt:
+class LastAttempt:
     """A task with its record; `record` is None while it waits for its first attempt."""
 
     __slots__ = ('key', 'name', 'outcome', 'record', 'workflow')
@@ -58,18 +58,19 @@ class Attempt:
         return str(ends[0].get('why', '')) if ends else ''
 
     def log(self) -> str:
-        """The path of its log, '' if it wrote nothing; one that has not ended has it where it is going to be recorded."""
+        """The path of its log, '' if it wrote nothing. While it runs the record does not name it."""
         if self.record is None:
             return ''
         layout = self.workflow.store.layout
         if self.record.log or self.record.final:
             return os.path.join(layout.directory, self.record.log) if self.record.log else ''
         stem = 'log' if self.key == '-' else safe(self.key)
-        path = os.path.join(layout.log_dir(self.record.job), f'{stem}-{self.record.generation}-{self.record.attempt[1]}.log')
+        name = f'{stem}-{self.record.generation}-{self.record.attempt[1]}.log'
+        path = os.path.join(layout.log_dir(self.record.job), name)
         return path if os.path.exists(path) else ''
 
 
-def attempts(selection: Selection) -> Iterator[Attempt]:
+def attempts(selection: Selection) -> Iterator[LastAttempt]:
     """The last attempts of the tasks selected."""
     for key in selection.keys:
-        yield Attempt(selection.workflow, selection.job, key)
+        yield LastAttempt(selection.workflow, selection.job, key)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
+from awflow.cli.options import state_option, workflow_option
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-    from awflow.cli.attempts import Attempt
-
-from awflow.cli.options import state_option, workflow_option
+    from awflow.cli.attempts import LastAttempt
 
 PIECE = 1 << 20  # bytes copied at a time
 
@@ -43,7 +43,7 @@ def logs(selector: str | None, failed: bool, root: str, workflow: str | None) ->
         _print(attempt, headed=failed or not single)
 
 
-def _all(root: str, workflow: str | None) -> Iterable[Attempt]:
+def _all(root: str, workflow: str | None) -> Iterable[LastAttempt]:
     from awflow.cli.attempts import attempts
     from awflow.cli.observed import Workflow
     from awflow.cli.selection import Selection
@@ -55,20 +55,26 @@ def _all(root: str, workflow: str | None) -> Iterable[Attempt]:
             yield from attempts(Selection(observed, job, observed.keys(job)))
 
 
-def _print(attempt: Attempt, headed: bool) -> None:
-    """Copy the log as it is, byte by byte; where it is headed, the next heading begins a line."""
-    from os.path import relpath
-
+def _print(attempt: LastAttempt, headed: bool) -> None:
     from awflow.cli.console import visible
 
     path = attempt.log()
     if headed:
-        said = f': {attempt.error()}' if attempt.error() else ''
-        click.echo(f'==> {visible(attempt.name)} {attempt.outcome}{visible(said)}' + (f' ({visible(relpath(path))}) <==' if path else ' <=='))
+        click.echo(_heading(attempt, path))
     if path:
         _copy(path, attempt.name, headed)
     elif not headed:
         click.echo(f'awflow: {visible(attempt.name)} {_silence(attempt.outcome)}', err=True)
+
+
+def _heading(attempt: LastAttempt, path: str) -> str:
+    from os.path import relpath
+
+    from awflow.cli.console import visible
+
+    said = f': {attempt.error()}' if attempt.error() else ''
+    where = f' ({relpath(path)})' if path else ''
+    return visible(f'==> {attempt.name} {attempt.outcome}{said}{where} <==')
 
 
 def _silence(outcome: str) -> str:
@@ -76,23 +82,28 @@ def _silence(outcome: str) -> str:
 
 
 def _copy(path: str, name: str, headed: bool) -> None:
+    """Copy a log byte by byte; after a heading it ends with its line, so that the next heading begins one."""
     from sys import stdout
 
-    from awflow.errors import StateError
-    from awflow.state.layout import access_error
-
-    stdout.flush()
     last = b'\n'
-    try:
-        file = open(path, 'rb')
-    except FileNotFoundError:
-        raise StateError('the log of {_task} is gone', 'Run the task again to have a new one.', path=path, _task=name) from None
-    except OSError as error:
-        raise access_error(error, 'read', path) from error
-    with file:
-        while piece := file.read(PIECE):
-            stdout.buffer.write(piece)
-            last = piece[-1:]
-    if headed and last != b'\n':
+    stdout.flush()
+    for last in _pieces(path, name):
+        stdout.buffer.write(last)
+    if headed and not last.endswith(b'\n'):
         stdout.buffer.write(b'\n')
     stdout.buffer.flush()
+
+
+def _pieces(path: str, name: str) -> Iterator[bytes]:
+    from awflow.errors import StateError
+    from awflow.state.layout import accessing
+
+    with accessing('read', path):
+        try:
+            with open(path, 'rb') as file:
+                while piece := file.read(PIECE):
+                    yield piece
+        except FileNotFoundError:
+            raise StateError(
+                'the log of {_task} is gone', 'Run the task again to have a new one.', path=path, _task=name
+            ) from None

@@ -6,15 +6,15 @@ calls running counts as crashed here if the owner of its claim is provably dead.
 
 from __future__ import annotations
 
+from awflow.state.liveness import DEAD
+from awflow.state.store import Store
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awflow.state.ledger import Entry
     from awflow.state.rows import Rows
-
-from awflow.state.liveness import DEAD
-from awflow.state.store import Store
 
 RUNNING = 'running'
 CRASHED = 'crashed'
@@ -55,7 +55,8 @@ class Workflow:
         """Tasks that are claimed and of which nothing is on record yet."""
         rows = self.state.rows(job)
         claimed = {key for claim in self.working().values() for key in claim.keys(job)}
-        return sorted((key for key in claimed if rows is None or rows.row(key) is None), key=lambda key: (len(key), key))
+        first = [key for key in claimed if rows is None or rows.row(key) is None]
+        return sorted(first, key=lambda key: (len(key), key))
 
     def outcome(self, rows: Rows, row: int) -> str:
         """How the last attempt of a task ended, 'running' if it has not."""

@@ -9,12 +9,12 @@ from io import TextIOWrapper
 
 import click
 
+from awflow._version import __version__
+from awflow.errors import AwflowError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-from awflow._version import __version__
-from awflow.errors import AwflowError
 
 COMMANDS = ('status', 'why', 'logs', 'dump')
 OWN_OPTIONS = ('-h', '--help', '--version')  # of the program; all others are those of `status`
@@ -62,7 +62,7 @@ def run(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:  # whoever read this has seen enough
         return _give_up_output()
     except OSError as error:
-        print(f'awflow: cannot write what there is to show: {error.strerror or error}', file=sys.stderr)
+        print(f'awflow: cannot show it: {error.strerror or error}', file=sys.stderr)
         return _give_up_output()
     return status
 

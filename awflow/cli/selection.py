@@ -6,16 +6,14 @@ by it. The longest name of a job wins, and a value is taken as it stands, then a
 
 from __future__ import annotations
 
+from awflow.cli.observed import Workflow
+from awflow.cli.workflows import chosen
 from awflow.errors import StateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awflow.cli.observed import Workflow
-
-from awflow.cli.observed import Workflow as Observed
-from awflow.cli.workflows import chosen
 
 SHOWN = 8  # names listed in an error
 
@@ -33,7 +31,7 @@ class Selection:
 
 def select(root: str, workflow: str | None, text: str) -> Selection:
     """The tasks that a selector means; StateError if none, or if several workflows have such a job."""
-    workflows = [Observed(root, name) for name in chosen(root, workflow)]
+    workflows = [Workflow(root, name) for name in chosen(root, workflow)]
     found = [selection for each in workflows if (selection := _in(each, text))]
     if len(found) > 1:
         raise StateError(
@@ -99,7 +97,7 @@ def _unknown(workflows: Sequence[Workflow], text: str) -> StateError:
 
     close = get_close_matches(text.partition('[')[0], jobs, n=1)
     todo = f'Did you mean {close[0]}?' if close else 'A job is known when a run has started or claimed a task of it.'
-    return StateError('nothing is on record of a job {_text!r}', todo.replace('{', '{{').replace('}', '}}'), known=_some(jobs), _text=text)
+    return StateError('nothing is on record of a job {_text!r}', '{_todo}', known=_some(jobs), _text=text, _todo=todo)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from awflow.cli.options import state_option, workflow_option
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,15 +15,13 @@ if TYPE_CHECKING:
     from awflow.cli.observed import Workflow
     from awflow.cli.tally import Progress, Tally
 
-from awflow.cli.options import state_option, workflow_option
-
 
 @click.command(epilog='Example: awflow status --json')
 @state_option
 @workflow_option
 @click.option('--json', 'as_json', is_flag=True, help='Print it for programs.')
 def status(root: str, workflow: str | None, as_json: bool) -> None:
-    """Show workflows and jobs: how their tasks ended, when, and what runs."""
+    """Show how the tasks of every job ended, and what runs."""
     from awflow.cli.observed import Workflow
     from awflow.cli.workflows import chosen
 

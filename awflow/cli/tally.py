@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from awflow.cli.observed import RUNNING, WAITING
+from awflow.state.liveness import DEAD, Owner
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -9,9 +12,6 @@ if TYPE_CHECKING:
     from awflow.cli.observed import Workflow
     from awflow.state.ledger import Entry
     from awflow.state.record import Record
-
-from awflow.cli.observed import RUNNING, WAITING
-from awflow.state.liveness import DEAD, Owner
 
 ORDER = ('succeeded', 'failed', 'timeout', 'cancelled', 'crashed', RUNNING, WAITING, 'forgotten')
 
@@ -74,6 +74,7 @@ def vouched(record: Record) -> bool:
 class Progress:
     """One live claim: whose it is, whether they live, and what of it has ended or runs."""
 
+    _FIELDS = ('number', 'run', 'host', 'state', 'why', 'since', 'total', 'done', 'running')
     __slots__ = ('done', 'host', 'number', 'run', 'running', 'since', 'state', 'total', 'why')
 
     def __init__(self, workflow: Workflow, number: int, claim: Entry) -> None:
@@ -90,7 +91,7 @@ class Progress:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {name: getattr(self, name) for name in ('number', 'run', 'host', 'state', 'why', 'since', 'total', 'done', 'running')}
+        return {name: getattr(self, name) for name in self._FIELDS}
 
 
 def tallies(workflow: Workflow) -> list[Tally]:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from xxhash import xxh3_128_hexdigest, xxh3_128_intdigest
+from xxhash import xxh3_128_hexdigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 KINDS: Final = ('code of', 'helper', 'class', 'closure', 'default', 'global', 'module', 'package')  # most specific first
 SHOWN: Final = 60  # characters
-EVERYTHING: Final = (1 << 128) - 1
 
 
 class Note:
@@ -32,6 +31,9 @@ class Note:
         self.kind = kind
         self.name = name
         self.cure = cure
+
+    def __str__(self) -> str:
+        return f'{self.name}: {self.cure}'
 
     def __repr__(self) -> str:
         return f'Note({self.kind!r}, {self.name!r}, {self.cure!r})'
@@ -63,14 +65,14 @@ class Fingerprint:
     def digest(self) -> str:
         """Digest of all components, whatever their order; of code, the bytecode counts only where there is no tree."""
         if not self._digest:
-            total = sum(xxh3_128_intdigest(f'{name}\0{_comparable(text)}') for name, text in self.components.items())
-            self._digest = f'{total & EVERYTHING:032x}'
+            lines = [f'{name}\0{comparable(text)}' for name, text in sorted(self.components.items())]
+            self._digest = str(xxh3_128_hexdigest('\n'.join(lines).encode('utf-8', 'surrogatepass')))
         return self._digest
 
     @property
     def captured(self) -> str:
         """Digest of closure and defaults alone: tells the functions apart that one `def` in a loop made."""
-        return xxh3_128_hexdigest(self._captured)
+        return str(xxh3_128_hexdigest(self._captured))
 
     @property
     def packages(self) -> dict[str, str]:
@@ -78,7 +80,8 @@ class Fingerprint:
         return {name: _version(name) for name in sorted(self._packages)}
 
 
-def _comparable(text: str) -> str:
+def comparable(text: str) -> str:
+    """The part of a component's text by which it is the same or not, code by its tree if there is one."""
     if text.startswith('a:'):
         tree, _, bytecode = text.partition('/')
         return bytecode if tree == 'a:-' else tree
@@ -99,7 +102,7 @@ def _version(name: str) -> str:
 def same_component(old: str, new: str) -> bool:
     """Whether two texts of one component mean the same code or value."""
     if not (old.startswith('a:') and new.startswith('a:')):
-        return _comparable(old) == _comparable(new)
+        return comparable(old) == comparable(new)
     old_tree, _, old_bytecode = old.partition('/b:')
     new_tree, _, new_bytecode = new.partition('/b:')
     return (old_tree == new_tree != 'a:-') or (old_bytecode == new_bytecode != '-')

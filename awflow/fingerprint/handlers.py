@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 import types
-from _functools import _lru_cache_wrapper, partial  # type: ignore[attr-defined]  # functools itself takes a millisecond
+from functools import _lru_cache_wrapper, partial
 
 from xxhash import xxh3_128_digest
+
+from awflow.fingerprint.classes import ClassContents, contents
+from awflow.fingerprint.project import INSTALLED, LOCAL, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,9 +17,6 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from awflow.fingerprint.values import Handler, Hasher, Node
-
-from awflow.fingerprint.classes import ClassContents, contents
-from awflow.fingerprint.project import INSTALLED, LOCAL, package_of
 
 
 def _list(hasher: Hasher, value: list[object], node: Node) -> bytes:

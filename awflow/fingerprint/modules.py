@@ -11,6 +11,9 @@ import sys
 
 from xxhash import xxh3_128_hexdigest
 
+from awflow.fingerprint.canonical import digest_of
+from awflow.fingerprint.project import INSTALLED, LOCAL, STANDARD, file_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,9 +23,6 @@ if TYPE_CHECKING:
     from awflow.fingerprint.source import Sources
 
     Import = tuple[str, int, tuple[str, ...]]  # name, level, names taken from it
-
-from awflow.fingerprint.canonical import digest_of
-from awflow.fingerprint.project import INSTALLED, LOCAL, STANDARD, file_of
 
 
 class Found:
@@ -75,7 +75,7 @@ class Modules:
         if spec is None:
             return None
         folders = list(spec.submodule_search_locations or ())
-        path = spec.origin if spec.has_location else (folders or [None])[0]
+        path = spec.origin if spec.has_location else next(iter(folders), None)
         return Found(name, path, folders, self.project.of_file(path) if path else STANDARD)
 
     def text(self, name: str) -> str:

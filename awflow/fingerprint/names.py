@@ -9,12 +9,12 @@ from __future__ import annotations
 import sys
 from opcode import opmap
 
+from awflow.fingerprint.bytecode import SHIFTS, instructions, nested
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Final
-
-from awflow.fingerprint.bytecode import SHIFTS, instructions, nested
 
 
 def _opcodes(*names: str) -> frozenset[int]:

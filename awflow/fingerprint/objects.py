@@ -6,15 +6,15 @@ import copyreg
 import os
 import types
 
+from awflow.fingerprint.handlers import array_handler, known_by_name, of_class
+from awflow.fingerprint.project import package_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Final
 
     from awflow.fingerprint.values import Handler, Hasher, Node
-
-from awflow.fingerprint.handlers import array_handler, known_by_name, of_class
-from awflow.fingerprint.project import package_of
 
 # Things of the running process. They say nothing about what is computed, so their type is all that counts.
 OPAQUE: Final = frozenset({
@@ -167,7 +167,7 @@ def _state(hasher: Hasher, cls: type, state: Any, node: Node) -> bytes:
     return b''.join(parts)
 
 
-def _is_cached_property(cls: type, name: object) -> bool:
+def _is_cached_property(cls: type, name: str) -> bool:
     for kind in cls.__mro__:
         if name in kind.__dict__:
             return type(kind.__dict__[name]).__name__ == 'cached_property'

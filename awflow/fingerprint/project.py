@@ -1,63 +1,121 @@
-"""What is the user's own code: below the project's root, and neither installed nor part of Python."""
+"""What belongs to the project: whose code counts, and whose counts by name only."""
 
 from __future__ import annotations
 
 import os
 import sys
-from types import CodeType, ModuleType
+from types import FunctionType
 
-PACKAGES = ('site-packages', 'dist-packages')
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Final
+
+LOCAL: Final = 'local'  # the user's own: followed
+INSTALLED: Final = 'installed'  # somebody else's: its package counts by name
+STANDARD: Final = 'standard'  # Python itself: not recorded
 
 
 class Project:
-    """The code below one root."""
+    """Tells the user's code under `root` from installed packages and from Python's own library."""
+
+    __slots__ = ('_files', '_modules', '_places', 'root')
 
     def __init__(self, root: str) -> None:
-        self.root = os.path.realpath(root).rstrip('/') + '/'
-        self._known: dict[str, bool] = {}
-        self._python = tuple(os.path.realpath(path).rstrip('/') + '/' for path in (os.path.dirname(os.__file__),))
-        self._awflow = os.path.realpath(os.path.join(os.path.dirname(__file__), '..')) + '/'
+        self.root = _folder(root)
+        self._files: dict[str, str] = {}
+        self._modules: dict[str, str] = {}
+        self._places: tuple[str, tuple[str, ...]] | None = None
 
-    def has_file(self, path: str | None) -> bool:
-        """Whether a source file is the user's own; what has no file (a notebook's cell, exec) is."""
-        if not path or path.startswith('<'):
-            return path is not None and not path.startswith('<frozen')
-        found = self._known.get(path)
-        if found is None:
-            real = os.path.realpath(path)
-            outside = any(f'/{name}/' in real for name in PACKAGES) or real.startswith((*self._python, self._awflow))
-            found = self._known[path] = not outside and (real.startswith(self.root) or 'ipykernel' in path)
-        return found
+    def trust(self, function: FunctionType) -> None:
+        """Count the file of a job's function as the user's own, wherever it is."""
+        self._files.setdefault(function.__code__.co_filename, LOCAL)
 
-    def has_code(self, code: CodeType) -> bool:
-        """Whether a function is the user's own."""
-        return self.has_file(code.co_filename)
+    def of_function(self, function: FunctionType) -> str:
+        """Origin of a function, by the file of its code; by its module where the code has no file."""
+        module = str(function.__globals__.get('__name__') or function.__module__ or '__main__')
+        filename = function.__code__.co_filename
+        if filename.startswith('<frozen'):
+            return STANDARD
+        if module == '__main__' or package_of(module) == 'awflow' or filename.startswith('<'):
+            return self.of_module_name(module)
+        return self.of_file(filename)
 
-    def has_module(self, module: ModuleType) -> bool:
-        """Whether a module is the user's own."""
-        path = getattr(module, '__file__', None)
-        return module.__name__ == '__main__' or (path is not None and self.has_file(path))
+    def of_class(self, cls: type) -> str:
+        """Origin of a class: of its module, or of its methods where that is not imported here."""
+        name = str(getattr(cls, '__module__', None) or 'builtins')
+        if name not in sys.modules:
+            for member in vars(cls).values():
+                if type(member) is FunctionType:
+                    return self.of_function(member)
+        return self.of_module_name(name)
 
-    def has_class(self, kind: type) -> bool:
-        """Whether a class is the user's own: by its module, or by a method where the module is not here."""
-        module = sys.modules.get(kind.__module__)
-        if kind.__module__ in ('builtins', 'typing') or (module is None and _package(kind.__module__) in sys.stdlib_module_names):
-            return False
-        if module is not None and module.__name__ != '__main__':
-            return self.has_module(module)
-        codes = [getattr(item, '__code__', None) for item in vars(kind).values()]
-        own = [code for code in codes if code is not None and not code.co_filename.startswith('<')]
-        return all(map(self.has_code, own))
+    def of_module(self, module: ModuleType) -> str:
+        """Origin of a module object, which need not be the one in sys.modules."""
+        path = file_of(module)
+        name = str(module.__dict__.get('__name__', ''))
+        return self.of_file(path) if path and package_of(name) != 'awflow' else self.of_module_name(name)
+
+    def of_module_name(self, name: str) -> str:
+        """Origin of the module of that name, imported or not."""
+        origin = self._modules.get(name)
+        if origin is None:
+            origin = self._modules[name] = self._named(name)
+        return origin
+
+    def _named(self, name: str) -> str:
+        if name in ('__main__', '__mp_main__', ''):
+            return LOCAL
+        if package_of(name) == 'awflow':
+            return INSTALLED  # also from a checkout inside the project
+        module = sys.modules.get(name)
+        path = file_of(module) if module is not None else None
+        if path:
+            return self.of_file(path)
+        return STANDARD if package_of(name) in sys.stdlib_module_names else LOCAL
+
+    def of_file(self, filename: str) -> str:
+        """Origin of a source or extension file."""
+        origin = self._files.get(filename)
+        if origin is None:
+            origin = self._files[filename] = self._located(os.path.realpath(filename))
+        return origin
+
+    def _located(self, path: str) -> str:
+        if '/site-packages/' in path or '/dist-packages/' in path:
+            return INSTALLED
+        if self._places is None:
+            self._places = _places()
+        standard, installed = self._places
+        if path.startswith(standard):
+            return STANDARD
+        if path.startswith(installed):
+            return INSTALLED
+        return LOCAL if path.startswith(self.root) else INSTALLED
 
 
-def _package(module: str) -> str:
-    return module.partition('.')[0]
+def file_of(module: ModuleType) -> str | None:
+    """File of a module; of a package without `__init__.py`, its folder."""
+    path = module.__dict__.get('__file__')
+    if isinstance(path, str):
+        return path
+    for folder in module.__dict__.get('__path__') or ():
+        return str(folder)
+    return None
 
 
-def package_of(value: object) -> str:
-    """The installed package that a function, class or module belongs to; '' for Python's own."""
-    name = getattr(value, '__module__', None) or getattr(value, '__name__', '') or ''
-    if isinstance(value, ModuleType):
-        name = value.__name__
-    top = _package(str(name))
-    return '' if top in sys.stdlib_module_names or top in ('builtins', '__main__', 'awflow', '') else top
+def package_of(name: str) -> str:
+    """Name by which an installed module counts."""
+    return name.partition('.')[0]
+
+
+def _folder(path: str) -> str:
+    return os.path.join(os.path.realpath(path), '')
+
+
+def _places() -> tuple[str, tuple[str, ...]]:
+    """Folder of the standard library, and those below which nothing is the user's own."""
+    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
+    return _folder(os.path.dirname(os.__file__)), tuple(
+        _folder(os.path.join(prefix, part)) for prefix in prefixes for part in ('lib', 'lib64')
+    )

@@ -29,6 +29,8 @@ from types import FunctionType
 
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
+from awflow.errors import FingerprintError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,8 +39,7 @@ if TYPE_CHECKING:
     from awflow.fingerprint.project import Project
 
     Handler = Callable[['Hasher', Any, 'Node'], bytes]
-
-from awflow.errors import FingerprintError
+    Element = tuple[tuple[bytes, bytes], 'Node | bytes', tuple[object, object] | None]  # sort key, digested, dict item
 
 DEEPEST: Final = 240  # levels of nesting; two Python frames each
 NEVER: Final = 1 << 30
@@ -67,7 +68,7 @@ def _integer(value: int) -> bytes:
 
 
 def _float(value: float) -> bytes:
-    return b'fnan-----' if value != value else b'f' + struct.pack('<d', value)  # noqa: PLR0124 (NaN alone differs from itself)
+    return b'fnan-----' if value != value else b'f' + struct.pack('<d', value)  # NaN alone differs from itself
 
 
 SCALARS: Final[dict[type, Callable[[Any], bytes]]] = {
@@ -206,8 +207,7 @@ class Hasher:
 
     def unordered(self, values: Iterable[object], node: Node) -> bytes:
         """Elements in the order of their own bytes."""
-        elements = [(*self._apart(value), None) for value in values]
-        return self._sorted(elements, node)
+        return self._sorted([(*self._apart(value), None) for value in values], node)
 
     def mapping(self, items: Iterable[tuple[object, object]], node: Node) -> bytes:
         """Pairs in the order of their keys' bytes."""
@@ -221,9 +221,7 @@ class Hasher:
         child = self.node(value)
         return (child.code, b''.join([_content(ref) for _, ref in child.refs.values()])), child
 
-    def _sorted(
-        self, elements: list[tuple[tuple[bytes, bytes], Node | bytes, tuple[object, object] | None]], node: Node
-    ) -> bytes:
+    def _sorted(self, elements: list[Element], node: Node) -> bytes:
         elements.sort(key=_sort_key)
         parts = [b'%d:' % len(elements)]
         for _, child, item in elements:
@@ -252,7 +250,7 @@ class Hasher:
         return self
 
 
-def _sort_key(element: tuple[tuple[bytes, bytes], object, object]) -> tuple[bytes, bytes]:
+def _sort_key(element: Element) -> tuple[bytes, bytes]:
     return element[0]
 
 

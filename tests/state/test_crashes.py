@@ -1,4 +1,5 @@
-"""A process killed before any call that it makes, and a machine that loses its power then: nothing published is lost."""
+"""A process killed before any call that it makes, and a machine that loses its power then: nothing published is
+lost."""
 
 from __future__ import annotations
 

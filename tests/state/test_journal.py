@@ -13,13 +13,13 @@ from awflow.errors import StateAccessError
 from awflow.state.journal import Journal, frame, parse, resume
 from tests.state.staging import StillDisk
 
-OBJECTS: list[dict[str, Any]] = [{'job': 'estimate', 'task': str(number), 'text': 'π\n"}' * number} for number in range(4)]
+OBJECTS: list[dict[str, Any]] = [{'job': 'merge', 'task': str(number), 'text': 'π\n"}' * number} for number in range(4)]
 
 
 def test_cut_at_any_byte_a_journal_yields_exactly_the_whole_lines_before_the_cut() -> None:
     frames = [frame(obj) for obj in OBJECTS]
     data = b''.join(frames)
-    ends = [sum(map(len, frames[:count + 1])) - 1 for count in range(len(frames))]     # the last newline is not needed
+    ends = [sum(map(len, frames[:count + 1])) - 1 for count in range(len(frames))]     # the last newline may lack
     for cut in range(len(data) + 1):
         assert list(parse(data[:cut])) == OBJECTS[:sum(end <= cut for end in ends)]
 

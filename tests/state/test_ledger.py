@@ -16,7 +16,8 @@ def test_sets_of_keys_come_back(keys: set[str]) -> None:
 
 
 @pytest.mark.parametrize(('keys', 'encoded'), [
-    (['15', '0', '1', '2'], '0-2,15'), (['-'], '-'), (['3'], '3'), (["'b'", '1'], ["'b'", '1']), (['-5'], ['-5']), ([], [])])
+    (['15', '0', '1', '2'], '0-2,15'), (['-'], '-'), (['3'], '3'), (["'b'", '1'], ["'b'", '1']), (['-5'], ['-5']),
+    ([], [])])
 def test_keys_are_written_as_a_reader_of_the_file_would_like(keys: list[str], encoded: object) -> None:
     assert encode_keys(keys) == encoded
 

@@ -15,7 +15,7 @@ from tests.state.staging import Host, LyingDisk, StillDisk, claimed, digest, don
 @pytest.mark.parametrize('lie', ['absent', 'stale handle', 'half'])
 @pytest.mark.parametrize('times', [1, 2, 5])
 @pytest.mark.parametrize('compacted', [False, True])
-def test_a_reader_starts_over_until_what_it_was_shown_is_whole(root: str, lie: str, times: int, compacted: bool) -> None:
+def test_a_reader_starts_over_until_what_it_is_shown_is_whole(root: str, lie: str, times: int, compacted: bool) -> None:
     store = Store(root, 'pi', StillDisk())
     succeeded(store, 'r', '0', '1')
     if compacted:

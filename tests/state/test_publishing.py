@@ -271,7 +271,8 @@ def test_errors_while_writing_are_errors_of_the_state(root: str) -> None:
 
 
 def contend(root: str, k: int) -> tuple[list[str], bool]:
-    """Two plan the same task; the first is held before its k-th call until the second has published and is about to run."""
+    """Two plan the same task; the first is held before its k-th call until the second has published and is about to
+    run."""
     held = HeldDisk(k)
     granted: list[str] = []
 

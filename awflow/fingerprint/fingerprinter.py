@@ -1,0 +1,116 @@
+"""The fingerprints of one planning, which share what they have in common: files, code, names, values."""
+
+from __future__ import annotations
+
+from types import FunctionType
+
+from xxhash import xxh3_128_hexdigest
+
+from awflow.fingerprint.bytecode import TAG, code_digest
+from awflow.fingerprint.classes import open_class
+from awflow.fingerprint.modules import Modules
+from awflow.fingerprint.names import names_of
+from awflow.fingerprint.project import Project
+from awflow.fingerprint.reach import Walk
+from awflow.fingerprint.resolve import CAPTURED, Resolver, Use, label_of
+from awflow.fingerprint.source import Sources
+from awflow.fingerprint.values import Hasher, scalar
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import CodeType
+    from typing import Any
+
+    from awflow.fingerprint.components import Fingerprint
+    from awflow.fingerprint.names import Names
+    from awflow.fingerprint.values import Node
+
+
+class Fingerprinter:
+    """Fingerprints functions, remembering what it has seen for the time of one planning."""
+
+    def __init__(self, root: str, is_job: Callable[[object], bool]) -> None:
+        self.project = Project(root)
+        self.hasher = Hasher(self.project, is_job)
+        self.sources = Sources()
+        self.modules = Modules(self.project, self.sources)
+        self._resolver = Resolver(self.hasher)
+        self._codes: dict[int, tuple[CodeType, str, Names]] = {}  # with the code, lest its id be given to another
+        self._uses: dict[tuple[int, int], tuple[FunctionType, list[Use]]] = {}
+        self._opened: dict[int, tuple[type, Node]] = {}
+        self._walks: dict[tuple[int, int, frozenset[str]], tuple[FunctionType, Walk]] = {}
+
+    def function(self, f: Callable[..., Any], *, ignore: Iterable[str] = ()) -> Fingerprint:
+        """The fingerprint of a callable, leaving out what `ignore` names; raises FingerprintError."""
+        left_out = frozenset(ignore)
+        if type(f) is not FunctionType:
+            return Walk(self, '__main__', left_out).callable_object(f)
+        key = (id(f.__code__), id(f.__globals__), left_out)
+        if key not in self._walks:
+            self.project.trust(f)
+            walk = Walk(self, label_of(f)[0], left_out)
+            walk.code_of(f)
+            self._walks[key] = (f, walk)
+        return self._walks[key][1].fork().finished_with(f)
+
+    def value(self, value: object) -> str:
+        """One digest of a value and of all code that it reaches."""
+        node = self.hasher.named('value').node(value)
+        if not node.refs:
+            return node.hex
+        walk = Walk(self, '__main__', frozenset())
+        walk.value('value', 'value', value)
+        return walk.finished().digest
+
+    def code(self, code: CodeType) -> tuple[str, Names]:
+        """The component text of a code object, and the names it uses."""
+        known = self._codes.get(id(code))
+        if known is None:
+            bytecode = code_digest(code)
+            text = f'a:{self.sources.digest(code, bytecode)}/b:{TAG}:{bytecode}'
+            known = self._codes[id(code)] = (code, text, names_of(code))
+        return known[1], known[2]
+
+    def opened(self, cls: type, label: str) -> Node:
+        """The digest of what is in a class."""
+        known = self._opened.get(id(cls))
+        if known is None:
+            known = self._opened[id(cls)] = (cls, open_class(self.hasher.named(label), cls))
+        return known[1]
+
+    def uses(self, function: FunctionType) -> list[Use]:
+        """What the globals that a function names stand for."""
+        key = (id(function.__code__), id(function.__globals__))
+        known = self._uses.get(key)
+        if known is None:
+            names = self.code(function.__code__)[1]
+            uses = list(self._resolver.of_globals(names, function.__globals__))
+            known = self._uses[key] = (function, uses + self._imports(function, names))
+        return known[1]
+
+    def _imports(self, function: FunctionType, names: Names) -> list[Use]:
+        if not names.imports:
+            return []
+        scope = function.__globals__
+        name = str(scope.get('__name__') or '')
+        package = scope.get('__package__') or (name if '__path__' in scope else name.rpartition('.')[0])
+        found = self.modules.resolve(names.imports, str(package))
+        return [Use('imported', module.name, '', module.name, module) for module in found]
+
+    def attributes(self, value: Any, name: str, chains: Iterable[tuple[str, ...]]) -> list[Use]:
+        """What is used of a captured variable, given the attributes that are read from it."""
+        return [use for chain in chains for use in self._resolver.follow(value, CAPTURED, (name, *chain))]
+
+
+def digest(value: object) -> str:
+    """Digest of any value as 32 hexadecimal digits, the same in every process; raises FingerprintError.
+
+    Functions and classes in it count with all that they reach, wherever their files are.
+    """
+    plain = scalar(value)
+    return xxh3_128_hexdigest(plain) if plain is not None else Fingerprinter('/', _never).value(value)
+
+
+def _never(value: object) -> bool:
+    return False
