@@ -161,13 +161,14 @@ class Tools:
         self._digests: Digests | None = None
 
     def open(self, order: dict[str, Any]) -> None:
-        """Loads, before any fork, what the tasks of this order's workflow share."""
+        """Loads what the tasks of this order's workflow share; best called before any fork."""
         if self._digests is None:
             from awflow.state.digests import Digests
             from awflow.state.fs import Disk
             from awflow.state.layout import Layout
 
             self._digests = Digests(Layout(order['state'], order['workflow']).digests, Disk())
+            self._digests.of(__file__)  # any file will do: the cache is read now, not in every task
 
     @contextmanager
     def context(self, definition: Definition, order: dict[str, Any]) -> Iterator[TaskContext]:
@@ -195,13 +196,13 @@ class Tools:
 
     def content(self, path: str) -> tuple[str, int] | None:
         """Digest and size of a file or directory, None if it is not there."""
-        assert self._digests is not None, 'opened before the first fork'
+        assert self._digests is not None, 'open() comes first'
         content = self._digests.of(path)
         return None if content is None else (content.digest, content.size)
 
     def signature(self, path: str) -> str | None:
         """What stands for the content of a file too big to read."""
-        assert self._digests is not None, 'opened before the first fork'
+        assert self._digests is not None, 'open() comes first'
         content = self._digests.stat_only(path)
         return None if content is None else content.digest
 

@@ -105,6 +105,8 @@ class Performance:
                 order[place] = os.path.abspath(order[place])
         value = self._value()
         self._check(definition.before, 'before', value)
+        if order['inputs'] or order.get('outputs') or definition.inputs or definition.outputs:
+            self.tools.open(order)
         self.report['inputs'] = self._inputs(value)
         with self.tools.context(definition, order):
             result = _call(definition.function, *([] if definition.array is None else [value]))

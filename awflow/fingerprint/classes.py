@@ -52,8 +52,10 @@ class ClassContents:
 def contents(hasher: Hasher, value: ClassContents, node: Node) -> bytes:
     """The handler of ClassContents."""
     cls = value.cls
-    parts = [b'contents', hasher.encode(type(cls), node), hasher.sequence(list(cls.__bases__), node)]
     declared, generated = _declared(hasher, cls, node)
+    parts = [b'contents', hasher.sequence(list(cls.__bases__), node)]
+    if not declared.startswith(b'enum'):  # whose metaclass got another name in Python 3.11
+        parts.append(hasher.encode(type(cls), node))
     parts.append(declared)
     for name, member in sorted(vars(cls).items()):
         if name not in WRITTEN_BY_PYTHON and name not in generated and not _by_machinery(name, member):

@@ -39,20 +39,20 @@ class Fingerprinter:
         self._codes: dict[int, tuple[CodeType, str, Names]] = {}  # with the code, lest its id be given to another
         self._uses: dict[tuple[int, int], tuple[FunctionType, list[Use]]] = {}
         self._opened: dict[int, tuple[type, Node]] = {}
-        self._walks: dict[tuple[int, int, frozenset[str]], tuple[FunctionType, Walk]] = {}
+        self._walks: dict[tuple[int, int, str, frozenset[str]], tuple[FunctionType, Walk]] = {}
 
     def function(self, f: Callable[..., Any], *, ignore: Iterable[str] = ()) -> Fingerprint:
         """The fingerprint of a callable, leaving out what `ignore` names; raises FingerprintError."""
         left_out = frozenset(ignore)
         if type(f) is not FunctionType:
             return Walk(self, '__main__', left_out).callable_object(f)
-        key = (id(f.__code__), id(f.__globals__), left_out)
+        key = (id(f.__code__), id(f.__globals__), f.__name__, left_out)
         if key not in self._walks:
             self.project.trust(f)
             walk = Walk(self, label_of(f)[0], left_out)
             walk.code_of(f)
             self._walks[key] = (f, walk)
-        return self._walks[key][1].fork().finished_with(f)
+        return self._walks[key][1].finished_with(f)
 
     def value(self, value: object) -> str:
         """One digest of a value and of all code that it reaches."""

@@ -9,7 +9,7 @@ from functools import _lru_cache_wrapper, partial
 from xxhash import xxh3_128_digest
 
 from awflow.fingerprint.classes import ClassContents, contents
-from awflow.fingerprint.project import INSTALLED, LOCAL, package_of
+from awflow.fingerprint.project import INSTALLED, LOCAL, module_of, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _function(hasher: Hasher, value: types.FunctionType, node: Node) -> bytes:
     if origin == LOCAL:
         name = value.__qualname__ if '__wrapped__' not in value.__dict__ else value.__code__.co_name
         return b'function' + hasher.encode(name, node) + node.refer(value) + captured(hasher, value, node)
-    label = known_by_name(hasher, value, value.__module__ or '', value.__qualname__, node)
+    label = known_by_name(hasher, value, module_of(value), value.__qualname__, node)
     if is_member(value, value.__module__, value.__qualname__):
         return label
     made_by = str(value.__globals__.get('__name__', ''))  # a decorator's wrapper carries the name of what it wraps
@@ -121,7 +121,7 @@ def captured(hasher: Hasher, value: types.FunctionType, node: Node) -> bytes:
 
 
 def _method(hasher: Hasher, value: types.MethodType, node: Node) -> bytes:
-    owner = type(value.__self__).__module__
+    owner = module_of(type(value.__self__))
     if is_member(value, owner, value.__name__):  # random.shuffle: a method of a hidden object of its module
         return known_by_name(hasher, value, owner, value.__name__, node)
     return b'method' + hasher.encode(value.__func__, node, '.__func__') + hasher.encode(value.__self__, node, '.__self__')
@@ -130,8 +130,8 @@ def _method(hasher: Hasher, value: types.MethodType, node: Node) -> bytes:
 def _builtin(hasher: Hasher, value: types.BuiltinMethodType, node: Node) -> bytes:
     owner = value.__self__
     if owner is None or isinstance(owner, types.ModuleType):
-        return known_by_name(hasher, value, value.__module__ or 'builtins', value.__qualname__, node)
-    module = type(owner).__module__
+        return known_by_name(hasher, value, module_of(value), value.__qualname__, node)
+    module = module_of(type(owner))
     if is_member(value, module, value.__name__):
         return known_by_name(hasher, value, module, value.__name__, node)
     return b'bound' + hasher.encode(value.__name__, node) + hasher.encode(owner, node, '.__self__')
@@ -150,7 +150,7 @@ def of_class(hasher: Hasher, value: type, node: Node) -> bytes:
     origin = hasher.project.of_class(value)
     if origin == LOCAL:
         return b'class' + hasher.encode(value.__qualname__, node) + node.refer(value)
-    return known_by_name(hasher, value, value.__module__, value.__qualname__, node)
+    return known_by_name(hasher, value, module_of(value), value.__qualname__, node)
 
 
 def known_by_name(hasher: Hasher, value: object, module: str, name: str, node: Node) -> bytes:
@@ -185,7 +185,7 @@ def _ndarray(hasher: Hasher, value: Any, node: Node) -> bytes:
 
 def array_handler(cls: type) -> Handler | None:
     """The handler of numpy's arrays and scalars, recognised without importing numpy."""
-    if cls.__module__ != 'numpy':
+    if module_of(cls) != 'numpy':
         return None
     if cls.__name__ == 'ndarray':
         return _ndarray

@@ -7,7 +7,7 @@ import os
 import types
 
 from awflow.fingerprint.handlers import array_handler, known_by_name, of_class
-from awflow.fingerprint.project import package_of
+from awflow.fingerprint.project import LOCAL, module_of, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _named_handler(cls: type, value: Any) -> Handler:
     name = _global_name(cls)
     if name == 'functools.cached_property':
         return _cached_property
-    if cls.__module__.startswith('pathlib') and isinstance(value, os.PathLike):
+    if module_of(cls).startswith('pathlib') and isinstance(value, os.PathLike):
         return _path
     if name == 'collections.OrderedDict':
         return _ordered
@@ -69,7 +69,7 @@ def _named_handler(cls: type, value: Any) -> Handler:
 
 
 def _global_name(cls: type) -> str:
-    return f'{package_of(str(cls.__module__))}.{cls.__qualname__.rpartition(".")[2]}'
+    return f'{package_of(module_of(cls))}.{cls.__qualname__.rpartition(".")[2]}'
 
 
 def _type(hasher: Hasher, cls: type, node: Node) -> bytes:
@@ -91,8 +91,8 @@ def _enum_member(hasher: Hasher, value: Any, node: Node) -> bytes:
 
 def _opaque(hasher: Hasher, value: object, node: Node) -> bytes:
     cls = type(value)
-    node.marks['opaque', f'{cls.__module__}.{cls.__qualname__}'] = None
-    return b'opaque' + known_by_name(hasher, cls, cls.__module__, cls.__qualname__, node)
+    node.marks['opaque', f'{module_of(cls)}.{cls.__qualname__}'] = None
+    return b'opaque' + known_by_name(hasher, cls, module_of(cls), cls.__qualname__, node)
 
 
 def _random(hasher: Hasher, value: Any, node: Node) -> bytes:
@@ -125,8 +125,6 @@ def _wrapped(value: object) -> object:
 
 
 def _wrapper(hasher: Hasher, value: object, node: Node) -> bytes:
-    from awflow.fingerprint.project import LOCAL
-
     wrapped = b'wrapper' + hasher.encode(_wrapped(value), node, '.__wrapped__')
     if hasher.project.of_class(type(value)) == LOCAL:
         return wrapped + reduced(hasher, value, node)
@@ -143,7 +141,7 @@ def reduced(hasher: Hasher, value: object, node: Node) -> bytes:
     except Exception as error:  # noqa: BLE001 (a user's __reduce__ may raise anything)
         raise hasher.refused(value, str(error) or repr(error)) from None
     if isinstance(taken, str):
-        return b'global' + known_by_name(hasher, value, type(value).__module__, taken, node)
+        return b'global' + known_by_name(hasher, value, module_of(type(value)), taken, node)
     function, arguments, state, elements, items = (*taken, None, None, None)[:5]
     parts = [b'object', _type(hasher, type(value), node), hasher.encode(function, node)]
     parts.append(hasher.encode(arguments, node))

@@ -43,7 +43,7 @@ class Project:
 
     def of_class(self, cls: type) -> str:
         """Origin of a class: of its module, or of its methods where that is not imported here."""
-        name = str(getattr(cls, '__module__', None) or 'builtins')
+        name = module_of(cls)
         if name not in sys.modules:
             for member in vars(cls).values():
                 if type(member) is FunctionType:
@@ -102,6 +102,12 @@ def file_of(module: ModuleType) -> str | None:
     for folder in module.__dict__.get('__path__') or ():
         return str(folder)
     return None
+
+
+def module_of(value: object) -> str:
+    """Name of the module where a class or function was defined; some extension types have no such string."""
+    name = getattr(value, '__module__', None)
+    return name if isinstance(name, str) else 'builtins'
 
 
 def package_of(name: str) -> str:

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from collections import deque
 from time import perf_counter
-from types import FunctionType, ModuleType
+from types import CellType, FunctionType, ModuleType
 
 from xxhash import xxh3_128_hexdigest
 
 from awflow.fingerprint.components import Fingerprint, Note, comparable, display_of
 from awflow.fingerprint.project import LOCAL, package_of
 from awflow.fingerprint.resolve import CAPTURED, Use, label_of, loaded_module, short
-from awflow.fingerprint.values import ref_key, scalar
+from awflow.fingerprint.values import SCALARS, ref_key, scalar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 BIG: Final = 10_000_000  # bytes
 SLOW: Final = 0.05  # seconds
+UNBOUND: Final = object()
 WHOLE: Final = ((),)  # chains of a variable that is used as it is
 
 
@@ -64,7 +65,7 @@ class Walk:
         self.seen: dict[tuple[int, str], FunctionType] = {}  # whose closures and defaults were looked at
         self.queue: deque[tuple[str, Any]] = deque()
 
-    def fork(self) -> Walk:
+    def _fork(self) -> Walk:
         """A walk that goes on from here, leaving this one as it is."""
         other = Walk.__new__(Walk)
         other.memo, other.home, other.ignore, other.queue = self.memo, self.home, self.ignore, deque()
@@ -80,9 +81,18 @@ class Walk:
         self._drain()
 
     def finished_with(self, f: FunctionType) -> Fingerprint:
-        """Add what the function captured, and put it together."""
-        self._captured(f, f.__name__, keep=True)
-        return self.finished()
+        """The fingerprint of a function of this code; this walk stays as it is, for others."""
+        held = [item for item in held_by(f, f.__name__) if not self._ignored(item[0], item[1], item[1])]
+        if any(type(value) not in SCALARS for _, _, value in held):
+            walk = self._fork()
+            walk._captured(f, f.__name__, keep=True)
+            return walk.finished()
+        walk = Walk(self.memo, self.home, self.ignore)  # thousands of closures of one `def` come this way
+        walk.components = self.components.copy()
+        for component, name, value in held:
+            walk.captured.append(component.encode() + b'=' + SCALARS[type(value)](value))
+            walk.value(component, name, value)
+        return walk.together(self)
 
     def callable_object(self, f: Any) -> Fingerprint:
         """The fingerprint of a callable that is no function."""
@@ -94,8 +104,14 @@ class Walk:
     def finished(self) -> Fingerprint:
         """Follow all that is left, and put it together."""
         self._drain()
-        notes, modules = list(self.notes.values()), list(self.modules.values())
-        return Fingerprint(self.components, b''.join(self.captured), notes, self.jobs, modules, self.packages)
+        return self.together(self)
+
+    def together(self, found: Walk) -> Fingerprint:
+        """The fingerprint of these components; what is not a component is taken from `found`."""
+        notes = [*found.notes.values(), *(self.notes.values() if self is not found else ())]
+        return Fingerprint(
+            self.components, b''.join(self.captured), notes, found.jobs, list(found.modules.values()), found.packages
+        )
 
     def _drain(self) -> None:
         while self.queue:
@@ -125,9 +141,10 @@ class Walk:
             self._imported(found)
 
     def _through(self, module: ModuleType | None) -> None:
-        if module is not None and id(module) not in self.modules and module.__name__ != '__main__':
-            if self.memo.project.of_module(module) == LOCAL:
-                self.modules[id(module)] = module
+        if module is None or id(module) in self.modules or module.__name__ == '__main__':
+            return
+        if self.memo.project.of_module(module) == LOCAL:
+            self.modules[id(module)] = module
 
     # What a name stands for, by kind. `where` is the component that tells what the name is bound to.
 
@@ -206,31 +223,17 @@ class Walk:
         if (id(f), label) in self.seen:
             return
         self.seen[id(f), label] = f
-        code = f.__code__
-        if f.__defaults__:
-            names = code.co_varnames[code.co_argcount - len(f.__defaults__) : code.co_argcount]
-            for name, value in zip(names, f.__defaults__):
-                self._held(f'default {name} of {label}', name, value, WHOLE, keep)
-        for name, value in sorted(f.__kwdefaults__.items()) if f.__kwdefaults__ else ():
-            self._held(f'default {name} of {label}', name, value, WHOLE, keep)
-        for name, cell in zip(code.co_freevars, f.__closure__ or ()):
-            try:
-                value = cell.cell_contents
-            except ValueError:
-                self.components[f'closure {name} of {label}'] = 'v:unbound'
-                continue
-            if name != '__class__':  # where `super()` finds it: the class is reached through its instances
-                chains = self.memo.code(code)[1].free.get(name) or WHOLE
-                self._held(f'closure {name} of {label}', name, value, chains, keep)
-        if '__wrapped__' in f.__dict__:
-            self._held(f'closure __wrapped__ of {label}', '__wrapped__', f.__dict__['__wrapped__'], WHOLE, keep)
+        free = self.memo.code(f.__code__)[1].free
+        for component, name, value in held_by(f, label):
+            if value is UNBOUND:
+                self.components[component] = 'v:unbound'
+            elif not self._ignored(component, name, name):
+                self._held(component, name, value, free.get(name) or WHOLE, keep)
 
     def _held(self, component: str, name: str, value: Any, chains: Iterable[tuple[str, ...]], keep: bool) -> None:
-        if self.ignore and self._ignored(component, name, name):
-            return
         if keep:
             self._keep(component, value)
-        if scalar(value) is not None:
+        if type(value) in SCALARS:
             self.value(component, name, value)
         else:
             for use in self.memo.attributes(value, name, chains):
@@ -327,6 +330,29 @@ class Walk:
 
     def _note_big(self, component: str) -> None:
         self._note('big', component, 'it is over 10 MB or slow to digest at every start; load it in the function instead')
+
+
+def held_by(f: FunctionType, label: str) -> list[tuple[str, str, Any]]:
+    """Defaults and closure of a function: component, name and value of each."""
+    code, held = f.__code__, []
+    if f.__defaults__:
+        names = code.co_varnames[code.co_argcount - len(f.__defaults__) : code.co_argcount]
+        held += [(f'default {name} of {label}', name, value) for name, value in zip(names, f.__defaults__)]
+    if f.__kwdefaults__:
+        held += [(f'default {name} of {label}', name, value) for name, value in sorted(f.__kwdefaults__.items())]
+    for name, cell in zip(code.co_freevars, f.__closure__ or ()):
+        if name != '__class__':  # where `super()` finds it: the class is reached through its instances
+            held.append((f'closure {name} of {label}', name, _content(cell)))
+    if '__wrapped__' in f.__dict__:
+        held.append((f'closure __wrapped__ of {label}', '__wrapped__', f.__dict__['__wrapped__']))
+    return held
+
+
+def _content(cell: CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return UNBOUND
 
 
 def _hex(names: str, before: bytes = b'') -> str:

@@ -7,7 +7,7 @@ import sys
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 from awflow.fingerprint.handlers import is_member
-from awflow.fingerprint.project import INSTALLED, LOCAL, STANDARD, package_of
+from awflow.fingerprint.project import INSTALLED, LOCAL, STANDARD, module_of, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Resolver:
             if attributes and attributes[0] != '__wrapped__' and attributes[0] in value.__dict__:
                 yield Use('value', module, f'{name}.{attributes[0]}', spelling, value.__dict__[attributes[0]])
         elif type(value) is BuiltinFunctionType and isinstance(value.__self__, ModuleType):
-            origin = self.hasher.project.of_module_name(str(value.__module__ or 'builtins'))
+            origin = self.hasher.project.of_module_name(module_of(value))
             yield from self._named(value, 'value', origin, module, name, spelling)
         else:
             yield Use('value', module, name, spelling, value)
@@ -121,7 +121,7 @@ class Resolver:
 
     def _named(self, value: Any, kind: str, origin: str, module: str, name: str, spelling: str) -> Iterator[Use]:
         """A function or class, by its contents if it is the user's own, by name if a package vouches for it."""
-        home, own_name = str(value.__module__ or 'builtins'), value.__qualname__
+        home, own_name = module_of(value), value.__qualname__
         if origin == LOCAL:
             yield Use(kind, module, name, spelling, value)
         elif kind == 'function' and not is_member(value, home, own_name):  # what a package's decorator made

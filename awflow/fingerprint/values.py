@@ -16,8 +16,8 @@ and what comes out is digested in the same way. Three things need care:
   and the function itself is handed up in `refs`, for the caller to follow as a component of its own. Which ref stands where
   is digested as a number: the position of its first appearance.
 * *Cycles.* A value that is met again while it is open becomes "so many levels up". Such an inner digest means something only
-  below that ancestor, so only values without a way back to an open ancestor are remembered; otherwise digests would depend
-  on which job was fingerprinted first.
+  below that ancestor, and that of the ancestor means something else when the ring is entered elsewhere. So what is on a ring
+  is not remembered; otherwise digests would depend on which job was fingerprinted first.
 * *Ties in sets.* Two lambdas of one set have equal bytes so far, and the set's order is arbitrary: their bytecode decides.
 """
 
@@ -30,6 +30,7 @@ from types import FunctionType
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from awflow.errors import FingerprintError
+from awflow.fingerprint.project import module_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     Handler = Callable[['Hasher', Any, 'Node'], bytes]
     Element = tuple[tuple[bytes, bytes], 'Node | bytes', tuple[object, object] | None]  # sort key, digested, dict item
 
-DEEPEST: Final = 240  # levels of nesting; two Python frames each
+DEEPEST: Final = 1000  # levels of nesting, each of six Python frames
+ROOMY: Final = 50  # levels for which Python's usual limit of frames is enough
+FRAMES: Final = 10_000
 NEVER: Final = 1 << 30
 INLINE: Final = 1024  # bytes; longer strings count by digest
 PACKED: Final = 16  # elements; longer sequences of one scalar type are packed
@@ -167,16 +170,27 @@ class Hasher:
         node = Node()
         self._open[id(value)] = depth
         try:
-            data = self._handler(value)(self, value, node)
+            data = self._taken_apart(value, node) if depth != ROOMY else self._with_room(value, node)
         finally:
             del self._open[id(value)]
         node.code = b'd' + xxh3_128_digest(data)
         node.size += len(data)
+        if node.low == NEVER and (not node.leaf or node.refs or node.size > INLINE):
+            self._memo[id(value)] = (value, node)
         if node.low >= depth:
             node.low = NEVER
-            if not node.leaf or node.refs or node.size > INLINE:
-                self._memo[id(value)] = (value, node)
         return node
+
+    def _taken_apart(self, value: object, node: Node) -> bytes:
+        return self._handler(value)(self, value, node)
+
+    def _with_room(self, value: object, node: Node) -> bytes:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, FRAMES))
+        try:
+            return self._taken_apart(value, node)
+        finally:
+            sys.setrecursionlimit(limit)
 
     def _handler(self, value: object) -> Handler:
         handler = self.handlers.get(type(value))
@@ -239,7 +253,7 @@ class Hasher:
             'a value of type {type} cannot be fingerprinted: {why}',
             "Drop it with @job(ignore=['{_name}']), create it inside the function, or give {type} a method "
             '__awflow_fingerprint__ that returns what identifies it.',
-            type=f'{cls.__module__}.{cls.__qualname__}', why=why, place=place or 'the value itself',
+            type=f'{module_of(cls)}.{cls.__qualname__}', why=why, place=place or 'the value itself',
             _name=place.split('[')[0].split('.')[0] or 'name',
         )  # fmt: skip
 

@@ -153,3 +153,16 @@ def test_a_mapping_names_its_tasks_by_key_and_calls_with_the_value(bench):
     bench.until(Exited)
     assert bench.text().startswith('0.1\n')
     assert 'low.txt' in bench.reports[0, 0]['error']['line']
+
+
+def test_a_task_without_a_zygote_is_performed_the_same_way(bench, monkeypatch):
+    from awflow.backends.context import Tools
+    from awflow.backends.payload import Payload
+    from awflow.backends.worker import perform
+
+    (bench.directory / 'a.csv').write_text('1')
+    payload = Payload(str(bench.pack(bench.define('def f(): open("out", "w").close()'))))
+    monkeypatch.chdir(bench.directory)
+    report = perform(payload.definition('f'), bench.order(inputs=['a.csv'], outputs=['out']), Tools(payload))
+    assert report['outcome'] == 'succeeded'
+    assert list(report['outputs']) == ['out']

@@ -94,7 +94,7 @@ class Workspace:
     def start(self, name: str = 'flow') -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, f'{name}.py'], cwd=self.directory, env=self.environ, text=True, start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
     def run(self, name: str = 'flow') -> None:
@@ -105,8 +105,8 @@ class Workspace:
     def awflow(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """The command in a process of its own."""
         command = [sys.executable, '-m', 'awflow', *arguments]
-        options = {'env': self.environ, 'cwd': self.directory, 'capture_output': True, 'text': True, 'timeout': LIMIT} | options
-        return subprocess.run(command, **options)
+        usual = {'env': self.environ, 'cwd': self.directory, 'capture_output': True, 'text': True, 'timeout': LIMIT}
+        return subprocess.run(command, **(usual | options))
 
 
 @pytest.fixture
@@ -158,6 +158,9 @@ class Held:
         workspace.script(self.SOURCE)
         self.process = workspace.start()
         self._fifo = os.open(self.directory / 'fifo', os.O_WRONLY)  # returns when the task has opened it too
+        assert self.process.stdout is not None
+        while self.process.stdout.readline() != 'hold[1] | holding 1\n':  # shown once it is in the log
+            assert self.process.poll() is None, 'the run ended before its second task began'
 
     def kill(self) -> None:
         """Kill all that acts for the run, and return when it is gone."""
