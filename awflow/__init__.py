@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from awflow._version import __version__
+from awflow.decorators import after, ensure, inputs, job, outputs, waitfor
 from awflow.graph import terminal_nodes
-from awflow.job import Job, after, ensure, inputs, job, outputs, waitfor
+from awflow.job import Job
 from awflow.run import Run, available_backends, schedule
 from awflow.uncaught import install
 

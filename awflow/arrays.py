@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from awflow.errors import OptionError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-from awflow.errors import OptionError
 
 ACCEPTED = 'a number of tasks, or a range, list, tuple, set, mapping or one-dimensional array of values'
 
@@ -60,4 +60,6 @@ def array_of(job: str, given: object) -> Array:
 
 def _refused(job: str, given: object) -> OptionError:
     todo = 'Make it a list first: array=list(...).' if hasattr(given, '__next__') else ''
-    return OptionError('job {job!r} cannot have array={value}', todo, job=job, option='array', value=repr(given), accepted=ACCEPTED)
+    return OptionError(
+        'job {job!r} cannot have array={value}', todo, job=job, option='array', value=repr(given), accepted=ACCEPTED
+    )

@@ -1,4 +1,4 @@
-"""What a run shows while it goes: tasks' output with its origin, and how far it is. Progress goes to stderr, output to stdout."""
+"""What a run shows while it goes: tasks' output with its origin, to stdout, and how far it is, to stderr."""
 
 from __future__ import annotations
 
@@ -125,7 +125,9 @@ class Bar(Display):
             from rich.text import Text
 
             tail = ', trying again' if again else ''
-            self.progress.console.print(Text(f'{MARKS.get(outcome, "·")} {name} {outcome}: {error}{tail}', style='red'), soft_wrap=True)
+            self.progress.console.print(
+                Text(f'{MARKS.get(outcome, "·")} {name} {outcome}: {error}{tail}', style='red'), soft_wrap=True
+            )
         if not again:
             self.progress.advance(self.bar)
 

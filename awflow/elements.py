@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from awflow.errors import DefinitionError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from awflow.arrays import Array
-
-from awflow.errors import DefinitionError
 
 SINGLE = '-'  # the key of the one task of a job without array
 LONGEST = 60  # characters of a key that is spelled out; longer ones are named by digest
@@ -78,4 +78,4 @@ def _plain(value: object) -> object:
 def _exact(value: object) -> bool:
     if type(value) in (int, float, str, bool, type(None)):
         return True
-    return type(value) is tuple and all(_exact(item) for item in value)  # type: ignore[attr-defined]
+    return type(value) is tuple and all(_exact(item) for item in value)

@@ -71,7 +71,7 @@ def _indented(value: object, width: int) -> str:
 
 
 def _rebuild(kind: type[AwflowError], what: str, todo: str, facts: dict[str, object]) -> AwflowError:
-    return kind(what, todo, **facts)    # keyword-only arguments do not survive the default __reduce__
+    return kind(what, todo, **facts)  # keyword-only arguments do not survive the default __reduce__
 
 
 class DefinitionError(AwflowError):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 
+from awflow.edges import answer, decide
+from awflow.plan import ELSEWHERE, IN, Link, Plan, Planned, job_end, skipped_end
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-from awflow.edges import answer, decide
-from awflow.plan import ELSEWHERE, IN, Link, Plan, Planned, job_end, skipped_end
 
 Row = tuple[int, int]  # number of the job in the plan, row of the task in the job
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from awflow.errors import CycleError, DefinitionError, DuplicateJobError
+from awflow.job import Job, JobReference
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-from awflow.errors import CycleError, DefinitionError, DuplicateJobError
-from awflow.job import Job, JobReference
 
 
 def jobs_of(given: Iterable[object], where: str) -> list[Job]:
@@ -105,7 +105,13 @@ def refuse_stale(jobs: list[Job]) -> None:
             scope = getattr(upstream.function, '__globals__', {})
             now = scope.get(getattr(upstream.function, '__name__', ''))
             interactive = '__file__' not in scope
-            if interactive and isinstance(now, Job) and now is not upstream and now.name == upstream.name and _edited(now, upstream):
+            if (
+                interactive
+                and isinstance(now, Job)
+                and now is not upstream
+                and now.name == upstream.name
+                and _edited(now, upstream)
+            ):
                 raise DefinitionError(
                     'job {job!r} waits for an earlier definition of {upstream!r}', 'Run the cell that defines {job!r} again.',
                     job=job.name, upstream=upstream.name, earlier=upstream.site, now=now.site,

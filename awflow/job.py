@@ -1,11 +1,13 @@
-"""What the user writes: jobs, their edges, their conditions, their files."""
+"""Jobs, their edges, their conditions, their files: what the decorators make of what the user writes."""
 
 from __future__ import annotations
 
-import sys
 from contextvars import ContextVar
 from itertools import count
-from types import FunctionType
+
+from awflow.arity import arity, demands_value
+from awflow.arrays import Array
+from awflow.errors import DefinitionError, ResultError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,11 +24,6 @@ if TYPE_CHECKING:
         def job(self, name: str) -> Job: ...
         def scheduled(self, name: str) -> Job | None: ...
 
-
-from awflow.arity import arity, demands_value
-from awflow.arrays import Array, array_of
-from awflow.errors import DefinitionError, ResultError
-from awflow.resources import parse
 
 CURRENT: ContextVar[TaskContext | None] = ContextVar('awflow_task', default=None)
 STATUSES = ('success', 'failure', 'any')
@@ -146,7 +143,9 @@ class Job:
     def ensure(self, condition: Callable[..., object], when: str = 'after') -> Job:
         """State what must hold when a task is done, or `when='before'` it starts."""
         if when not in ('after', 'before'):
-            raise DefinitionError("job {job!r}: when={when!r}", "Use 'after' or 'before'.", job=self.name, when=when, site=self.site)
+            raise DefinitionError(
+                'job {job!r}: when={when!r}', "Use 'after' or 'before'.", job=self.name, when=when, site=self.site
+            )
         (self.postconditions if when == 'after' else self.before).append(
             Condition(condition, self._takes_value(condition, 'a condition'))
         )
@@ -155,7 +154,9 @@ class Job:
     def waitfor(self, mode: str) -> Job:
         """Start when 'all' edges say yes, or at the first ('any')."""
         if mode not in ('all', 'any'):
-            raise DefinitionError("job {job!r}: waitfor({mode!r})", "Use 'all' or 'any'.", job=self.name, mode=mode, site=self.site)
+            raise DefinitionError(
+                'job {job!r}: waitfor({mode!r})', "Use 'all' or 'any'.", job=self.name, mode=mode, site=self.site
+            )
         self.mode = mode
         return self
 
@@ -205,10 +206,14 @@ class Job:
         least, _ = arity(function)
         takes = self.array is not None and demands_value(function)
         if least > 1 or (least == 1 and self.array is None):
-            may = 'one parameter (the value of the task) or none' if self.array is not None else 'no parameter, as the job has no array'
+            may = (
+                'one parameter (the value of the task) or none'
+                if self.array is not None
+                else 'no parameter, as the job has no array'
+            )
             raise DefinitionError(
-                'job {job!r}: {_role} takes too many arguments', 'Give the others defaults: lambda i, p=path: ...', job=self.name,
-                _role=what, demands=least % 1_000_000 if least < 1_000_000 else 'keywords', accepted=may, site=self.site,
+                'job {job!r}: {_role} takes too many arguments', 'Give the others defaults: lambda i, p=path: ...',
+                job=self.name, _role=what, demands=least % 1_000_000 if least < 1_000_000 else 'keywords', accepted=may, site=self.site,
             )  # fmt: skip
         return takes
 
@@ -268,137 +273,3 @@ class JobReference:
 def reference(name: str) -> JobReference:
     """A job unpickles as a reference, never as the graph behind it."""
     return JobReference(name)
-
-
-def job(
-    f: Callable[..., Any] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    array: object = None,
-    cpus: int | str | None = None,
-    memory: int | str | None = None,
-    gpus: int | str | None = None,
-    timelimit: object = None,
-    retries: int | str | None = None,
-    throttle: int | str | None = None,
-    batch: int | str | None = None,
-    version: object = None,
-    ignore: object = None,
-    env: object = None,
-    inputs: object = None,
-    outputs: object = None,
-    **slurm_options: object,
-) -> Any:
-    """Declare a function as a job: `@job` or `@job(cpus=4, memory='4GB', array=100)`.
-
-    `array` is a number n (tasks 0..n-1), a range, or a sequence, set or mapping of values; each task is called with its
-    value. `memory` is in MiB unless it says ('4GB'), `timelimit` in seconds unless it says ('1-12:00:00'). Options that
-    are not listed here are given to `sbatch`. Raises OptionError or DefinitionError.
-    """
-    options = {
-        'cpus': cpus, 'memory': memory, 'gpus': gpus, 'timelimit': timelimit, 'retries': retries, 'throttle': throttle,
-        'batch': batch, 'version': version, 'ignore': ignore, 'env': env,
-    }  # fmt: skip
-    site = _site()
-
-    def declare(function: Callable[..., Any]) -> Job:
-        if isinstance(function, (Job, JobReference)):
-            raise DefinitionError('job {job!r} is decorated with @job twice', 'Keep one of them.', job=function.name, site=site)
-        if not callable(function):
-            raise DefinitionError('@job decorates functions', 'Write @job or @job(cpus=4) above a def.', given=repr(function), site=site)
-        label = _name(function, name, site)
-        elements = None if array is None else array_of(label, array)
-        _check_signature(function, label, elements, site)
-        result = Job(function, label, elements, parse(label, options, slurm_options), site)
-        if inputs is not None:
-            result.reads(_listed(inputs))
-        if outputs is not None:
-            result.makes(_listed(outputs))
-        return result
-
-    return declare if f is None else declare(f)
-
-
-def _listed(specs: object) -> list[object]:
-    return list(specs) if isinstance(specs, (list, tuple, set, frozenset)) else [specs]
-
-
-def _site() -> str:
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get('__name__') == __name__:
-        frame = frame.f_back
-    return f'{frame.f_code.co_filename}:{frame.f_lineno}'
-
-
-def _name(function: Callable[..., Any], name: str | None, site: str) -> str:
-    label = getattr(function, '__name__', '') if name is None else name
-    if not isinstance(label, str) or not label.strip() or '\n' in label or '\0' in label:
-        raise DefinitionError('a job needs a name of one line', "Write @job(name='...').", name=repr(label), site=site)
-    if label == '<lambda>':
-        raise DefinitionError('a lambda has no name to call the job by', "Write job(name='...')(lambda: ...).", site=site)
-    return label
-
-
-def _check_signature(function: Callable[..., Any], name: str, array: Array | None, site: str) -> None:
-    least, most = arity(function)
-    if isinstance(function, FunctionType) and function.__code__.co_varnames[:1] == ('self',) and '.' in function.__qualname__:
-        raise DefinitionError(
-            'job {job!r} is a method, and nobody gives it its `self`', 'Declare a function that creates the object.', job=name, site=site
-        )
-    fits = least == 0 if array is None else least <= 1 <= most
-    if not fits:
-        todo = 'Give every parameter a default, or the job an array=.' if array is None else 'Let it take one argument: the value of the task.'
-        taken = f'at least {least}' if least < 1_000_000 else 'keyword-only ones without default'
-        raise DefinitionError(
-            'job {job!r} would be called with {given}, which its function does not take', todo, job=name,
-            given='no argument' if array is None else 'one argument', demanded=taken, site=site,
-        )  # fmt: skip
-
-
-def _declared(decorator: str, target: object) -> Job:
-    if isinstance(target, JobReference):
-        return target.resolve()
-    if not isinstance(target, Job):
-        raise DefinitionError(
-            '@{decorator} stands below @job, or without one', 'Write it above @job.', decorator=decorator,
-            target=getattr(target, '__qualname__', repr(target)), site=_site(),
-        )  # fmt: skip
-    return target
-
-
-def after(*jobs: Any, status: str = 'success', each: bool = False) -> Callable[[Any], Any]:
-    """Order a job after others: `@after(a, b)`, `@after(a, status='failure')`, `@after(a, each=True)`.
-
-    A failure edge is satisfied only if the job did not succeed, so a handler that need not run is skipped, and so is what
-    waits for its success.
-    """
-    return lambda target: _declared('after', target).after(*jobs, status=status, each=each)
-
-
-def ensure(condition: Callable[..., object], when: str = 'after') -> Callable[[Any], Any]:
-    """State what must hold when a task is done (or `when='before'` it starts).
-
-    A condition with one required parameter gets the value of the task, one with none is called without.
-    """
-    return lambda target: _declared('ensure', target).ensure(condition, when)
-
-
-def waitfor(mode: str) -> Callable[[Any], Any]:
-    """Start when 'all' edges say yes (the default), or at the first that does ('any')."""
-    return lambda target: _declared('waitfor', target).waitfor(mode)
-
-
-def inputs(*specs: object, hash: str = 'content') -> Callable[[Any], Any]:
-    """Declare files that tasks read: paths, globs, '{i}' templates or callables of the task's value.
-
-    `hash='stat'` compares size and time only, for files too big to read.
-    """
-    if hash not in ('content', 'stat'):
-        raise DefinitionError('inputs(hash={hash!r})', "Use 'content' or 'stat'.", hash=hash, site=_site())
-    return lambda target: _declared('inputs', target).reads(specs, hash == 'stat')
-
-
-def outputs(*specs: object) -> Callable[[Any], Any]:
-    """Declare files that tasks write: paths, '{i}' templates or callables. None at all: the result is all they make."""
-    return lambda target: _declared('outputs', target).makes(specs)

@@ -6,13 +6,13 @@ import json
 import os
 import sys
 
+from awflow.errors import DefinitionError, OptionError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from awflow.job import Job
-
-from awflow.errors import DefinitionError, OptionError
 
 PARENT = 'AWFLOW_PARENT'  # in the environment of a task: who it is, as JSON
 STATE = 'AWFLOW_STATE'
@@ -59,7 +59,7 @@ def place_of(jobs: list[Job], workflow: str | None, root: Any) -> Place:
     if workflow is None:
         workflow = parent['workflow'] if parent else _stem(script)
     if not workflow or '/' in workflow or workflow.startswith('.') or '\0' in workflow:
-        raise OptionError("schedule() cannot have workflow={value!r}", '', value=workflow, accepted="a name without '/'")
+        raise OptionError('schedule() cannot have workflow={value!r}', '', value=workflow, accepted="a name without '/'")
     if root is None:
         root = parent['state'] if parent else os.environ.get(STATE) or '.awflow'
     return Place(os.path.abspath(os.fspath(root)), workflow, project_of(script), script, parent)

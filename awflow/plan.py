@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from xxhash import xxh3_128_digest
 
+from awflow.edges import answer, decide
+from awflow.reasons import FRESH, IN_FLIGHT, MAYBE, MISSING, OUTDATED, SKIPPED, Reason
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-from awflow.edges import answer, decide
-from awflow.reasons import FRESH, IN_FLIGHT, MAYBE, MISSING, OUTDATED, SKIPPED, Reason
 
 # What a survey says of a task alone (Facts.base), and where the plan puts it (Planned.mark).
 FRESH_ROW, MISSING_ROW, OUTDATED_ROW, ELSEWHERE_ROW = range(4)
@@ -50,7 +50,19 @@ class Link:
 class Facts:
     """What a survey found of one job. Sequences have an element a task, in array order."""
 
-    __slots__ = ('base', 'declares_outputs', 'ends', 'keys', 'links', 'mode', 'name', 'never', 'reasons', 'scheduled', 'used')
+    __slots__ = (
+        'base',
+        'declares_outputs',
+        'ends',
+        'keys',
+        'links',
+        'mode',
+        'name',
+        'never',
+        'reasons',
+        'scheduled',
+        'used',
+    )
 
     def __init__(self, name: str, keys: Sequence[str], links: list[Link], mode: str) -> None:
         self.name = name
@@ -63,7 +75,9 @@ class Facts:
         self.ends: list[bytes] = [UNKNOWN] * len(keys)  # the outcome on record, or of the adoption
         self.never: set[int] = set()  # rows of which nothing is on record
         self.reasons: dict[int, Sequence[Reason]] = {}
-        self.used: dict[int, Mapping[str, str]] = {}  # upstream outcomes on record, by component; rows without a record have none
+        self.used: dict[
+            int, Mapping[str, str]
+        ] = {}  # upstream outcomes on record, by component; rows without a record have none
 
 
 class Planned:
@@ -289,7 +303,8 @@ class Plan:
                 'tasks': len(planned.mark),
                 'verdicts': {
                     planned.facts.keys[row]: {
-                        'class': kind, 'runs': planned.mark[row] == IN, 'reasons': [r.to_dict() for r in planned.reasons.get(row, ())]
+                        'class': kind, 'runs': planned.mark[row] == IN,
+                        'reasons': [reason.to_dict() for reason in planned.reasons.get(row, ())],
                     }
                     for row, kind in planned.kinds.items()
                 },

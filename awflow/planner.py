@@ -7,16 +7,6 @@ import sys
 from secrets import token_hex
 from time import time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
-    from typing import Any
-
-    from awflow.backends.payload import Definition
-    from awflow.fingerprint import Fingerprint
-    from awflow.state.grant import Grant
-    from awflow.state.view import State
-
 from awflow.errors import CycleError
 from awflow.graph import ordered, unique_names
 from awflow.job import Job
@@ -27,12 +17,29 @@ from awflow.state.store import Store
 from awflow.subject import Subject
 from awflow.survey import Survey
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from typing import Any
+
+    from awflow.backends.payload import Definition
+    from awflow.fingerprint import Fingerprint
+    from awflow.state.grant import Grant
+    from awflow.state.view import State
+
 
 class Planner:
     """The jobs of one schedule, fingerprinted, with the store of their workflow."""
 
     def __init__(
-        self, order: list[Job], given: Collection[Job], forced: Collection[Job], *, prune: bool, workflow: str | None, root: Any
+        self,
+        order: list[Job],
+        given: Collection[Job],
+        forced: Collection[Job],
+        *,
+        prune: bool,
+        workflow: str | None,
+        root: Any,
     ) -> None:
         self.place = place_of(order, workflow, root)
         self.store = Store(self.place.root, self.place.workflow)
@@ -75,7 +82,8 @@ class Planner:
         for entry in state.entries.values():
             refuse_foreign(self.place, entry.script)
         self.subjects = [
-            Subject(number, job, self.names[job], self.prints[job], state.rows(self.names[job])) for number, job in enumerate(self.order)
+            Subject(number, job, self.names[job], self.prints[job], state.rows(self.names[job]))
+            for number, job in enumerate(self.order)
         ]
         self._link()
         self._mark()
@@ -142,7 +150,13 @@ class Planner:
         return records
 
     def publish(
-        self, run: str, plan: Plan, state: State, dead: Mapping[int, str], adopted: Iterable[Record], pids: Iterable[tuple[int, int]]
+        self,
+        run: str,
+        plan: Plan,
+        state: State,
+        dead: Mapping[int, str],
+        adopted: Iterable[Record],
+        pids: Iterable[tuple[int, int]],
     ) -> Grant | None:
         """Claim what the plan runs, adopt, and end the claims of the dead; None if others were faster."""
         from awflow.state.liveness import myself
@@ -167,8 +181,8 @@ class Planner:
         for print_ in self.prints.values():
             packages.update(print_.packages)
         facts = {
-            'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv, 'directory': os.getcwd(),
-            'python': platform.python_version(), 'packages': packages, 'git': self.place.commit(), 'plan': plan.counts(),
+            'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv,
+            'directory': os.getcwd(), 'python': platform.python_version(), 'packages': packages, 'git': self.place.commit(), 'plan': plan.counts(),
             'parent': self.place.parent,
         }  # fmt: skip
         self.store.disk.create(path, json.dumps(facts, indent=1).encode() + b'\n')
@@ -226,4 +240,3 @@ def _partners(subject: Subject, upstream: Subject) -> list[int]:
             job=subject.name, upstream=upstream.name, missing=', '.join(missing[:5]), site=subject.job.site,
         )  # fmt: skip
     return [rows[key] for key in subject.keys]
-

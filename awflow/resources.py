@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+from awflow.errors import OptionError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Final
-
-from awflow.errors import OptionError
 
 UNITS: Final = {'': 1.0, 'K': 1 / 1024, 'M': 1.0, 'G': 1024.0, 'T': 1024.0**2, 'P': 1024.0**3}
 RENAMED: Final = {  # what people type first, from Slurm, Snakemake and dawgz
@@ -89,7 +89,12 @@ def parse(job: str, given: Mapping[str, object], slurm: Mapping[str, object]) ->
             values[name] = reader(value)
         except (ValueError, TypeError, OverflowError, AttributeError):
             raise OptionError(
-                'job {job!r} cannot have {option}={value}', '', job=job, option=name, value=repr(value), accepted=accepted
+                'job {job!r} cannot have {option}={value}',
+                '',
+                job=job,
+                option=name,
+                value=repr(value),
+                accepted=accepted,
             ) from None
     return Options(**values, slurm=dict(slurm))
 
@@ -106,10 +111,7 @@ def _whole(least: int) -> Callable[[object], int]:
     def read(value: object) -> int:
         if isinstance(value, bool):
             raise TypeError
-        if isinstance(value, str):
-            number = int(value.strip())
-        else:
-            number = value.__index__()  # type: ignore[attr-defined]
+        number = int(value.strip()) if isinstance(value, str) else value.__index__()  # type: ignore[attr-defined]
         if number < least:
             raise ValueError
         return number
@@ -128,10 +130,7 @@ def memory_mib(value: object) -> int:
         letter = unit[:1] if unit[:1] != 'B' else ''
         if unit not in ('', 'B', letter, letter + 'B', letter + 'IB'):
             raise ValueError
-        if unit == 'B':
-            mib = float(digits) / 1024**2
-        else:
-            mib = float(digits) * UNITS[letter]
+        mib = float(digits) * (1 / 1024**2 if unit == 'B' else UNITS[letter])
     else:
         mib = float(value.__index__())  # type: ignore[attr-defined]
     if not 0 < mib < 2**40:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from awflow.elements import SINGLE, key_of, keys_of
+from awflow.errors import ResultError
+from awflow.plan import task_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from awflow.arrays import Array
     from awflow.state.rows import Rows
-
-from awflow.elements import SINGLE, key_of, keys_of
-from awflow.errors import ResultError
-from awflow.plan import task_name
 
 
 class Reader:
@@ -39,7 +39,10 @@ class Reader:
         outcome = self._rows.outcome(row) if self._rows is not None and row is not None else 'never ran'
         if self._rows is None or row is None or outcome != 'succeeded':
             raise ResultError(
-                '{task} has no result', 'Only tasks that succeeded have one.', task=task_name(self.job, key), outcome=outcome
+                '{task} has no result',
+                'Only tasks that succeeded have one.',
+                task=task_name(self.job, key),
+                outcome=outcome,
             )
         stored = self._rows.record(row).result
         return None if stored is None else load_result(self._directory, stored)

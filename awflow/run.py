@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
-from time import localtime, strftime, time
+from time import localtime, strftime
+
+from awflow.errors import BackendError, OptionError, WorkflowFailed
+from awflow.graph import jobs_of, ordered, refuse_stale
+from awflow.plan import Plan
+from awflow.planner import Planner
+from awflow.state.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,13 +20,6 @@ if TYPE_CHECKING:
     from awflow.job import Job
     from awflow.session import Failure, Session
     from awflow.state.grant import Grant
-    from awflow.state.view import State
-
-from awflow.errors import BackendError, OptionError, WorkflowFailed
-from awflow.graph import jobs_of, ordered, refuse_stale
-from awflow.planner import Planner
-from awflow.plan import Plan
-from awflow.state.store import Store
 
 BACKENDS = ('local',)
 LOCAL_OPTIONS = ('fail_fast',)
@@ -115,15 +113,23 @@ def schedule(
 def _options(backend: str, options: Mapping[str, object], workers: object) -> bool:
     if backend not in BACKENDS:
         raise BackendError(
-            'there is no backend {backend!r}', 'Use one of those available.', backend=backend, available=', '.join(BACKENDS)
+            'there is no backend {backend!r}',
+            'Use one of those available.',
+            backend=backend,
+            available=', '.join(BACKENDS),
         )
     for name in options:
         if name not in LOCAL_OPTIONS:
             raise OptionError(
-                'schedule() has no option {option!r} with the local backend', '', option=name, accepted=', '.join(LOCAL_OPTIONS)
+                'schedule() has no option {option!r} with the local backend',
+                '',
+                option=name,
+                accepted=', '.join(LOCAL_OPTIONS),
             )
     if workers is not None and (isinstance(workers, bool) or not isinstance(workers, int) or workers < 1):
-        raise OptionError('schedule() cannot have workers={value!r}', '', value=workers, accepted='a whole number of at least 1')
+        raise OptionError(
+            'schedule() cannot have workers={value!r}', '', value=workers, accepted='a whole number of at least 1'
+        )
     return bool(options.get('fail_fast', False))
 
 
@@ -164,7 +170,13 @@ def _pool(planner: Planner, plan: Plan, workers: int | None) -> Any:
 
 
 def _drive(
-    run: Run, planner: Planner, plan: Plan, grant: Grant | None, pool: Any, workers: int | None, fail_fast: bool,
+    run: Run,
+    planner: Planner,
+    plan: Plan,
+    grant: Grant | None,
+    pool: Any,
+    workers: int | None,
+    fail_fast: bool,
     progress: bool | None,
 ) -> None:
     from awflow.backends.budget import Budget
@@ -177,9 +189,11 @@ def _drive(
 
     store: Store = planner.store
     owner = myself(pool.pids, store.proc)
+
     def equip(granted: Grant) -> None:
         path = store.layout.payload(granted.number)
         planner.write_payload(path)
+        planner.digests.save()  # what was hashed for the plan is not hashed again by the tasks
         pool.load(path)
 
     session = Session(run.id, store, planner.survey, plan, Frontier(plan), owner, planner.place, equip)
@@ -211,13 +225,12 @@ def _collect(run: Run, session: Session) -> None:
 
 
 def _failed(run: Run) -> WorkflowFailed:
-    lines = []
-    for failure in run.failures[:20]:
-        lines.append(str(failure) + (f'\n    log: {failure.log}' if failure.log else ''))
+    shown = run.failures[:20]
+    lines = [str(failure) + (f'\n    log: {failure.log}' if failure.log else '') for failure in shown]
     if len(run.failures) > 20:
         lines.append(f'... and {len(run.failures) - 20} more')
     number = len(run.failures)
     return WorkflowFailed(
-        '{_number} of the tasks did not succeed:\n  {_list}', 'Mend the cause and run again: what succeeded does not run again.',
-        _number=number, _list='\n  '.join(lines), _run=run,
+        '{_number} of the tasks did not succeed:\n  {_list}',
+        'Mend the cause and run again: what succeeded does not run again.', _number=number, _list='\n  '.join(lines), _run=run,
     )  # fmt: skip

@@ -10,18 +10,6 @@ import os
 from secrets import token_hex
 from time import time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from typing import Any
-
-    from awflow.frontier import Row
-    from awflow.state.liveness import Owner
-    from awflow.state.grant import Grant
-    from awflow.state.store import Store
-    from awflow.subject import Subject
-    from awflow.survey import Survey
-
 from awflow.frontier import Frontier
 from awflow.place import PARENT, Place, definition_site
 from awflow.plan import IN, Plan, task_name
@@ -29,6 +17,18 @@ from awflow.reasons import MAYBE
 from awflow.state.layout import safe
 from awflow.state.record import Record
 from awflow.verdict import local_part, upstream_part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any
+
+    from awflow.frontier import Row
+    from awflow.state.grant import Grant
+    from awflow.state.liveness import Owner
+    from awflow.state.store import Store
+    from awflow.subject import Subject
+    from awflow.survey import Survey
 
 BAD = ('failed', 'timeout', 'cancelled', 'crashed')
 
@@ -77,7 +77,14 @@ class Session:
     """The tasks of one granted plan, from ready to recorded."""
 
     def __init__(
-        self, run: str, store: Store, survey: Survey, plan: Plan, frontier: Frontier, owner: Owner, place: Place,
+        self,
+        run: str,
+        store: Store,
+        survey: Survey,
+        plan: Plan,
+        frontier: Frontier,
+        owner: Owner,
+        place: Place,
         equip: Callable[[Grant], None],
     ) -> None:
         self.run = run
@@ -179,8 +186,8 @@ class Session:
         """What a schedule inside the task is told of where it is."""
         layout, job = self.store.layout, self.subject(attempt.task).job
         return {
-            'run': self.run, 'task': self.name(attempt.task), 'attempt': attempt.id, 'workflow': layout.workflow, 'state': layout.root,
-            'script': self.place.script, 'cpus': job.options.cpus,
+            'run': self.run, 'task': self.name(attempt.task), 'attempt': attempt.id, 'workflow': layout.workflow,
+            'state': layout.root, 'script': self.place.script, 'cpus': job.options.cpus,
             'ancestors': [*self.place.ancestors, definition_site(job.function)],
         }  # fmt: skip
 

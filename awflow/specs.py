@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from fnmatch import fnmatchcase
 
+from awflow.elements import SINGLE, template_text
+from awflow.errors import DefinitionError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from awflow.job import Spec
-
-from awflow.elements import SINGLE, template_text
-from awflow.errors import DefinitionError
 
 MAGIC = '*?['
 
@@ -25,7 +25,9 @@ def expand_outputs(specs: Sequence[Spec], value: object, name: object, job: str 
     return list(dict.fromkeys(path for spec in specs for path in _paths(spec, value, name, job)))
 
 
-def expand_inputs(specs: Sequence[Spec], value: object, name: object, job: str = '', made: Iterable[str] = ()) -> dict[str, bool]:
+def expand_inputs(
+    specs: Sequence[Spec], value: object, name: object, job: str = '', made: Iterable[str] = ()
+) -> dict[str, bool]:
     """The paths that a task reads -> whether size and time are enough. Globs are matched on disk and against `made`, the
     declared outputs of ancestors, which may be deleted without being forgotten.
     """

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from xxhash import xxh3_128_hexdigest
 
+from awflow.elements import SINGLE, keys_of
+from awflow.errors import DefinitionError
+from awflow.specs import expand_outputs
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,17 +17,13 @@ if TYPE_CHECKING:
     from awflow.plan import Link
     from awflow.state.rows import Rows
 
-from awflow.elements import SINGLE, keys_of
-from awflow.errors import DefinitionError
-from awflow.specs import expand_outputs
-
 
 class Subject:
     """A job of a schedule, by number. `rows` is None if the state knows nothing of it."""
 
     __slots__ = (
-        'above', 'code', 'components', 'forced', 'job', 'keys', 'links', 'name', 'number', 'outputs', 'pruning', 'reads', 'rows',
-        'scheduled',
+        'above', 'code', 'components', 'forced', 'job', 'keys', 'links', 'name', 'number', 'outputs', 'pruning', 'reads',
+        'rows', 'scheduled',
     )  # fmt: skip
 
     def __init__(self, number: int, job: Job, name: str, print_: Fingerprint, rows: Rows | None) -> None:

@@ -5,14 +5,6 @@ from __future__ import annotations
 import os
 from secrets import token_hex
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
-
-    from awflow.state.digests import Digests
-    from awflow.state.record import Record
-    from awflow.state.view import State
-
 from awflow.errors import DefinitionError, InFlightError
 from awflow.outcome import outcome_digest
 from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, task_name
@@ -21,6 +13,14 @@ from awflow.specs import expand_inputs
 from awflow.subject import Subject, producers
 from awflow.verdict import HOLD, Checks, differences, local_part, recorded, upstream_part
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from awflow.state.digests import Digests
+    from awflow.state.record import Record
+    from awflow.state.view import State
+
 ABSENT = 'absent'  # the digest of an input that is not there (yet)
 BASES = {FRESH: FRESH_ROW, MISSING: MISSING_ROW}
 
@@ -28,7 +28,9 @@ BASES = {FRESH: FRESH_ROW, MISSING: MISSING_ROW}
 class Survey:
     """What is known of the world at one moment, for the jobs of one schedule, upstream first."""
 
-    def __init__(self, subjects: list[Subject], state: State, digests: Digests, directory: str, dead: Container[int] = ()) -> None:
+    def __init__(
+        self, subjects: list[Subject], state: State, digests: Digests, directory: str, dead: Container[int] = ()
+    ) -> None:
         self.subjects = subjects
         self.state = state
         self.digests = digests
@@ -249,9 +251,7 @@ class Survey:
 
     # -- in flight -----------------------------------------------------------------------------------------------------
 
-    def _elsewhere(
-        self, subject: Subject, row: int, key: str, claim: int, must: Reason | None
-    ) -> tuple[int, Sequence[Reason]]:
+    def _elsewhere(self, subject: Subject, row: int, key: str, claim: int, must: Reason | None) -> tuple[int, Sequence[Reason]]:
         """A live claim covers the task: attach to it, or refuse if it runs something else than what is wanted."""
         entry = self.state.claims[claim]
         differing: list[Reason] = [must] if must is not None else []

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from awflow.errors import AwflowError, DefinitionError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-
-from awflow.errors import AwflowError, DefinitionError
 
 HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 ABOVE = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + os.sep + 'state' + os.sep
@@ -55,5 +55,3 @@ def _from_awflow(trace: TracebackType | None) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return trace is not None and trace.tb_frame.f_code.co_filename.startswith((HERE, ABOVE))
-
-

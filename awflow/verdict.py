@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from awflow.reasons import FRESH, MISSING, OUTDATED, Reason
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from awflow.state.record import Record
 
-from awflow.reasons import FRESH, MISSING, OUTDATED, Reason
-
-PAST: dict[str, str] = {'failed': 'failed', 'timeout': 'hit its time limit', 'cancelled': 'was cancelled', 'crashed': 'crashed'}
+PAST: dict[str, str] = {
+    'failed': 'failed',
+    'timeout': 'hit its time limit',
+    'cancelled': 'was cancelled',
+    'crashed': 'crashed',
+}
 
 
 class Checks:
@@ -19,7 +24,11 @@ class Checks:
     __slots__ = ('absent', 'changed', 'result_absent', 'unmet')
 
     def __init__(
-        self, changed: Sequence[str] = (), absent: Sequence[str] = (), result_absent: bool = False, unmet: Sequence[str] = ()
+        self,
+        changed: Sequence[str] = (),
+        absent: Sequence[str] = (),
+        result_absent: bool = False,
+        unmet: Sequence[str] = (),
     ) -> None:
         self.changed = changed
         self.absent = absent

@@ -26,11 +26,11 @@ class Interrupt:
         return 'Ctrl-C' if self.number == signal.SIGINT else signal.Signals(self.number).name
 
     def __enter__(self) -> Interrupt:
-        for number in SIGNALS:
-            try:
+        try:
+            for number in SIGNALS:
                 self._old[number] = signal.signal(number, self._note)
-            except ValueError:
-                return self
+        except ValueError:
+            pass  # not the main thread
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

@@ -7,6 +7,14 @@ import signal
 from collections import deque
 from time import monotonic
 
+from awflow.backends.budget import Budget, Share
+from awflow.backends.interrupt import Interrupt
+from awflow.backends.meter import exact_memory_of, memory_of
+from awflow.backends.pool import Began, Exited, Lost, Reported, Wrote
+from awflow.backends.tasklog import TaskLog
+from awflow.errors import BackendError
+from awflow.state.layout import safe
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,14 +25,6 @@ if TYPE_CHECKING:
     from awflow.frontier import Row
     from awflow.session import Attempt, Session
 
-from awflow.backends.budget import Budget, Share
-from awflow.backends.interrupt import Interrupt
-from awflow.backends.meter import memory_of
-from awflow.backends.pool import Began, Exited, Lost, Reported, Wrote
-from awflow.backends.tasklog import TaskLog
-from awflow.errors import BackendError
-from awflow.state.layout import safe
-
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 LOOK = 0.3  # seconds between looks at tasks of other runs
 SYNC = 1.0  # seconds for which a record may be written but not yet on the disk
@@ -34,7 +34,20 @@ MIB = 1024 * 1024
 class Child:
     """A process that performs attempts in turn, and what is known of it."""
 
-    __slots__ = ('attempts', 'deadline', 'doom', 'index', 'log', 'number', 'peak', 'pid', 'report', 'share', 'slot', 'stop_at')
+    __slots__ = (
+        'attempts',
+        'deadline',
+        'doom',
+        'index',
+        'log',
+        'number',
+        'peak',
+        'pid',
+        'report',
+        'share',
+        'slot',
+        'stop_at',
+    )
 
     def __init__(self, slot: int, number: int, attempts: list[Attempt], share: Share, log: TaskLog) -> None:
         self.slot = slot
@@ -165,7 +178,10 @@ class LocalBackend:
 
     def _log(self, attempt: Attempt) -> TaskLog:
         name = self.session.name(attempt.task)
-        return TaskLog(os.path.join(self.session.store.layout.directory, self._log_path(attempt)), lambda line: self.display.output(name, line))
+        return TaskLog(
+            os.path.join(self.session.store.layout.directory, self._log_path(attempt)),
+            lambda line: self.display.output(name, line),
+        )
 
     def _log_path(self, attempt: Attempt) -> str:
         layout, subject = self.session.store.layout, self.session.subject(attempt.task)
@@ -190,8 +206,6 @@ class LocalBackend:
             if child.index < len(child.attempts) - 1 and child.doom is None:
                 self._conclude(child, {'rss': child.peak}, status=0)
                 self._next(child)
-            else:
-                self.pool.go(event.slot)
         else:
             self._exited(child, event)
 
@@ -259,7 +273,10 @@ class LocalBackend:
         for child in self.children.values():
             child.peak = max(child.peak, used.get(child.pid, 0))
             memory = self.session.survey.subjects[child.number].job.options.memory
-            if memory is not None and child.peak > memory * MIB and child.doom is None:
+            if memory is None or child.peak <= memory * MIB or child.doom is not None:
+                continue
+            child.peak = exact_memory_of(child.pid)  # forked workers share pages, which the quick look counts for each
+            if child.peak > memory * MIB:
                 line = f'it used {child.peak / MIB:.0f} MiB of memory and had asked for {memory} MiB'
                 self._end(child, 'failed', 'MemoryLimit', line, now, signal.SIGKILL)
 
@@ -297,4 +314,7 @@ def outcome_of(child: Child, status: int) -> tuple[str, Mapping[str, Any]]:
         hint = ', perhaps for want of memory' if number == signal.SIGKILL else ''
         return 'crashed', {'error': {'type': name, 'line': f'its process was killed by {name}{hint}'}}
     code = os.WEXITSTATUS(status)
-    return 'failed', {'exit': code, 'error': {'type': 'Exit', 'line': f'its process ended with status {code} before the function returned'}}
+    return 'failed', {
+        'exit': code,
+        'error': {'type': 'Exit', 'line': f'its process ended with status {code} before the function returned'},
+    }

@@ -92,11 +92,13 @@ def _importable(wrapper: Any) -> bool:
 class Transport(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle, for which the given modules are rebuilt at the other end."""
 
-    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({
-        LOCK: lambda lock: (_thread.allocate_lock, ()),
-        RLOCK: lambda lock: (threading.RLock, ()),
-        io.TextIOWrapper: _reduce_stream,
-    })
+    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child(
+        {
+            LOCK: lambda lock: (_thread.allocate_lock, ()),
+            RLOCK: lambda lock: (threading.RLock, ()),
+            io.TextIOWrapper: _reduce_stream,
+        }
+    )
 
     def __init__(self, file: io.BytesIO, modules: Modules) -> None:
         super().__init__(file, protocol=5)

@@ -30,10 +30,29 @@ def root_of(given: str | None) -> str:
 
 
 def names(root: str) -> list[str]:
-    """The workflows in a state directory, sorted; one whose name had to be cut can only be asked for by name."""
+    """The workflows in a state directory, sorted; those whose name cannot be told must be asked for by name."""
     with accessing('read', root):
         folders = [entry.name for entry in os.scandir(root) if os.path.isdir(os.path.join(entry.path, 'ledger'))]
-    return sorted(unquote(folder, errors='surrogatepass') for folder in folders if CUT not in folder)
+        found = [_name(root, folder) for folder in folders]
+    return sorted(name for name in found if name is not None)
+
+
+def _name(root: str, folder: str) -> str | None:
+    """The workflow of a folder, which spells its name. Of a long one only a part stands there; but most workflows are
+    named after their script, which the first entry of the ledger knows.
+    """
+    if CUT not in folder:
+        return unquote(folder, errors='surrogatepass')
+    from awflow.state.ledger import Entry, claim_name
+    from awflow.state.snapshot import Damaged
+
+    try:
+        with open(os.path.join(root, folder, 'ledger', claim_name(1)), 'rb') as file:
+            script = Entry.from_bytes(file.read()).script
+    except (FileNotFoundError, Damaged):
+        return None
+    stem = os.path.splitext(os.path.basename(script))[0]
+    return stem if safe(stem) == folder else None
 
 
 def chosen(root: str, workflow: str | None) -> list[str]:

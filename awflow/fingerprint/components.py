@@ -1,8 +1,8 @@
 """A fingerprint: named components as text, and how two of them compare.
 
-    code of f      a:<syntax tree or ->/b:<Python version>:<bytecode>     equal if either is
-    global n       v:<value> 10000                                       what follows the digest is for display
-    package numpy  installed
+code of f      a:<syntax tree or ->/b:<Python version>:<bytecode>     equal if either is
+global n       v:<value> 10000                                       what follows the digest is for display
+package numpy  installed
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any, Final
 
-KINDS: Final = ('code of', 'helper', 'class', 'closure', 'default', 'global', 'module', 'package')  # most specific first
+KINDS: Final = (
+    'code of',
+    'helper',
+    'class',
+    'closure',
+    'default',
+    'global',
+    'module',
+    'package',
+)  # most specific first
 SHOWN: Final = 60  # characters
 
 

@@ -124,7 +124,9 @@ def _method(hasher: Hasher, value: types.MethodType, node: Node) -> bytes:
     owner = module_of(type(value.__self__))
     if is_member(value, owner, value.__name__):  # random.shuffle: a method of a hidden object of its module
         return known_by_name(hasher, value, owner, value.__name__, node)
-    return b'method' + hasher.encode(value.__func__, node, '.__func__') + hasher.encode(value.__self__, node, '.__self__')
+    return (
+        b'method' + hasher.encode(value.__func__, node, '.__func__') + hasher.encode(value.__self__, node, '.__self__')
+    )
 
 
 def _builtin(hasher: Hasher, value: types.BuiltinMethodType, node: Node) -> bytes:
@@ -195,7 +197,6 @@ def array_handler(cls: type) -> Handler | None:
 def _numpy_scalar(hasher: Hasher, value: Any, node: Node) -> bytes:
     node.marks['package', 'numpy'] = None
     return b'npscalar' + hasher.encode(value.dtype.str, node) + hasher.encode(value.tobytes(), node)
-
 
 
 HANDLERS: Final[dict[type, Handler]] = {

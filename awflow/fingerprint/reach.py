@@ -120,7 +120,9 @@ class Walk:
                 self._function(component, target)
             elif isinstance(target, type):
                 self._through(loaded_module(target.__module__))
-                self.components[component] = self._text(component, self.memo.opened(target, component.partition(' ')[2]))
+                self.components[component] = self._text(
+                    component, self.memo.opened(target, component.partition(' ')[2])
+                )
             else:
                 self._whole_module(component, target)
 
@@ -198,10 +200,14 @@ class Walk:
         self._imported(use.target)
 
     def _use_assigned(self, use: Use, where: str, owner: str) -> None:
-        self._note('assigned', where, f'{owner} assigns it, so its value does not count; pass it as an argument if it should')
+        self._note(
+            'assigned', where, f'{owner} assigns it, so its value does not count; pass it as an argument if it should'
+        )
 
     def _use_dynamic(self, use: Use, where: str, owner: str) -> None:
-        self._note('dynamic', f'{use.name} in {owner}', 'what it runs is not seen; import or call it by name, or set version=')
+        self._note(
+            'dynamic', f'{use.name} in {owner}', 'what it runs is not seen; import or call it by name, or set version='
+        )
 
     def _bind(self, where: str, component: str) -> None:
         self.components[where] = f'v:{_hex(component)} <{component}>'
@@ -329,7 +335,9 @@ class Walk:
         self.notes.setdefault((kind, name), Note(kind, name, cure))
 
     def _note_big(self, component: str) -> None:
-        self._note('big', component, 'it is over 10 MB or slow to digest at every start; load it in the function instead')
+        self._note(
+            'big', component, 'it is over 10 MB or slow to digest at every start; load it in the function instead'
+        )
 
 
 def held_by(f: FunctionType, label: str) -> list[tuple[str, str, Any]]:

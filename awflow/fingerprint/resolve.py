@@ -87,7 +87,9 @@ class Resolver:
             value = inside.get(name, submodule)
         yield from self._classify(value, module, name, chain[step + 1 :], spelling)
 
-    def _classify(self, value: Any, module: str, name: str, attributes: tuple[str, ...], spelling: str) -> Iterator[Use]:
+    def _classify(
+        self, value: Any, module: str, name: str, attributes: tuple[str, ...], spelling: str
+    ) -> Iterator[Use]:
         if self.hasher.is_job(value):
             plain = bool(attributes) and attributes[0] in READS_OF_JOB
             yield Use('job', module, name, spelling.removesuffix('.' + '.'.join(attributes)), value, not plain)
@@ -106,7 +108,9 @@ class Resolver:
         else:
             yield Use('value', module, name, spelling, value)
 
-    def _module(self, value: ModuleType, module: str, name: str, attributes: tuple[str, ...], spelling: str) -> Iterator[Use]:
+    def _module(
+        self, value: ModuleType, module: str, name: str, attributes: tuple[str, ...], spelling: str
+    ) -> Iterator[Use]:
         origin = self.hasher.project.of_module(value)
         full = value.__name__
         if origin == LOCAL:
@@ -116,7 +120,9 @@ class Resolver:
             yield Use('dynamic', module, '.'.join([name, *attributes]), spelling, None)
         if origin == INSTALLED:
             yield Use('package', module, package_of(full), spelling, None)
-        if full.rpartition('.')[2] != name and (origin == STANDARD or '.' in full):  # `import scipy.special as functions`
+        if full.rpartition('.')[2] != name and (
+            origin == STANDARD or '.' in full
+        ):  # `import scipy.special as functions`
             yield Use('value', module, name, spelling, value)
 
     def _named(self, value: Any, kind: str, origin: str, module: str, name: str, spelling: str) -> Iterator[Use]:

@@ -93,3 +93,11 @@ def test_what_the_terminal_cannot_show_is_spelled_out(workspace: Any) -> None:
     done = workspace.awflow('status', env=workspace.environ | {'PYTHONIOENCODING': 'ascii'})
     assert done.returncode == 0
     assert r'\u03c0-fit' in done.stdout
+
+
+@pytest.mark.parametrize('name', ['mein ablauf', 'wörk%20flow', '実験' * 12])
+def test_workflows_are_listed_under_the_names_of_their_scripts(workspace: Any, awflow: Any, name: str) -> None:
+    workspace.script('from awflow import job, schedule\n@job\ndef f(): pass\nschedule(f)\n', name)
+    workspace.run(name)
+    assert awflow(cwd=workspace.directory).out.startswith(f'{name} in .awflow\n')
+    assert awflow('why', 'f', '--workflow', name, cwd=workspace.directory).lines[0] == 'f  succeeded'
