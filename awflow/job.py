@@ -213,7 +213,8 @@ class Job:
             )
             raise DefinitionError(
                 'job {job!r}: {_role} takes too many arguments', 'Give the others defaults: lambda i, p=path: ...',
-                job=self.name, _role=what, demands=least % 1_000_000 if least < 1_000_000 else 'keywords', accepted=may, site=self.site,
+                job=self.name, _role=what,
+                demands=least % 1_000_000 if least < 1_000_000 else 'keywords', accepted=may, site=self.site,
             )  # fmt: skip
         return takes
 

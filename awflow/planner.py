@@ -182,7 +182,8 @@ class Planner:
             packages.update(print_.packages)
         facts = {
             'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv,
-            'directory': os.getcwd(), 'python': platform.python_version(), 'packages': packages, 'git': self.place.commit(), 'plan': plan.counts(),
+            'directory': os.getcwd(), 'python': platform.python_version(), 'packages': packages,
+            'git': self.place.commit(), 'plan': plan.counts(),
             'parent': self.place.parent,
         }  # fmt: skip
         self.store.disk.create(path, json.dumps(facts, indent=1).encode() + b'\n')
