@@ -258,6 +258,8 @@ class Plan:
         if not running:
             return OUTDATED, self._moves(facts, row)
         for link in running:
+            if facts.mode == 'any' and link.component not in facts.used.get(row, ()):
+                continue  # it started without this one, and may again
             if self._surely_runs(link, row) and not self.jobs[link.upstream].facts.declares_outputs:
                 return OUTDATED, (Reason('upstream runs', self._named(link, row)),)
         return MAYBE, [Reason('upstream may run', self._named(link, row)) for link in running]

@@ -61,7 +61,7 @@ def _parts(node: Any) -> list[Any]:
     if kind == 'Constant':
         return [f'<{_constant(node.value)}>']
     if kind == 'AnnAssign' and node.value is not None:  # an annotated assignment assigns
-        return ['Assign(', 'targets=', *_listed([node.target]), 'value=', node.value, ')']
+        return ['Assign(', 'targets=', *_listed([node.target]), 'value=', node.value, ' )']
     if kind == 'JoinedStr':
         return ['JoinedStr', *_listed(_merged(node.values))]
     parts: list[Any] = [kind, '(']

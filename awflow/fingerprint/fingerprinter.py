@@ -10,7 +10,7 @@ from awflow.fingerprint.bytecode import TAG, code_digest
 from awflow.fingerprint.classes import open_class
 from awflow.fingerprint.modules import Modules
 from awflow.fingerprint.names import names_of
-from awflow.fingerprint.project import Project
+from awflow.fingerprint.project import Project, module_of
 from awflow.fingerprint.reach import Walk
 from awflow.fingerprint.resolve import CAPTURED, Resolver, Use, label_of
 from awflow.fingerprint.source import Sources
@@ -45,7 +45,7 @@ class Fingerprinter:
         """The fingerprint of a callable, leaving out what `ignore` names; raises FingerprintError."""
         left_out = frozenset(ignore)
         if type(f) is not FunctionType:
-            return Walk(self, '__main__', left_out).callable_object(f)
+            return Walk(self, module_of(getattr(f, 'func', f)), left_out).callable_object(f)  # of a partial: of its function
         key = (id(f.__code__), id(f.__globals__), f.__name__, left_out)
         if key not in self._walks:
             self.project.trust(f)

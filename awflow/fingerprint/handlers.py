@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
+    from awflow.fingerprint.project import Project
     from awflow.fingerprint.values import Handler, Hasher, Node
 
 
@@ -103,7 +104,7 @@ def _function(hasher: Hasher, value: types.FunctionType, node: Node) -> bytes:
         name = value.__qualname__ if '__wrapped__' not in value.__dict__ else value.__code__.co_name
         return b'function' + hasher.encode(name, node) + node.refer(value) + captured(hasher, value, node)
     label = known_by_name(hasher, value, module_of(value), value.__qualname__, node)
-    if is_member(value, value.__module__, value.__qualname__):
+    if is_member(hasher.project, value, module_of(value), value.__qualname__):
         return label
     made_by = str(value.__globals__.get('__name__', ''))  # a decorator's wrapper carries the name of what it wraps
     return known_by_name(hasher, value, made_by, value.__code__.co_name, node) + captured(hasher, value, node)
@@ -113,7 +114,7 @@ def captured(hasher: Hasher, value: types.FunctionType, node: Node) -> bytes:
     """Defaults, closure and what `functools.wraps` points to."""
     parts = [hasher.encode(value.__defaults__, node, '.__defaults__')]
     parts.append(hasher.encode(value.__kwdefaults__, node, '.__kwdefaults__'))
-    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or ()):
+    for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
         parts.append(hasher.encode(cell, node, f'.<closure {name}>'))
     if '__wrapped__' in value.__dict__:
         parts.append(hasher.encode(value.__dict__['__wrapped__'], node, '.__wrapped__'))
@@ -122,7 +123,7 @@ def captured(hasher: Hasher, value: types.FunctionType, node: Node) -> bytes:
 
 def _method(hasher: Hasher, value: types.MethodType, node: Node) -> bytes:
     owner = module_of(type(value.__self__))
-    if is_member(value, owner, value.__name__):  # random.shuffle: a method of a hidden object of its module
+    if is_member(hasher.project, value, owner, value.__name__):  # random.shuffle: a method of a hidden object of its module
         return known_by_name(hasher, value, owner, value.__name__, node)
     return (
         b'method' + hasher.encode(value.__func__, node, '.__func__') + hasher.encode(value.__self__, node, '.__self__')
@@ -134,7 +135,7 @@ def _builtin(hasher: Hasher, value: types.BuiltinMethodType, node: Node) -> byte
     if owner is None or isinstance(owner, types.ModuleType):
         return known_by_name(hasher, value, module_of(value), value.__qualname__, node)
     module = module_of(type(owner))
-    if is_member(value, module, value.__name__):
+    if is_member(hasher.project, value, module, value.__name__):
         return known_by_name(hasher, value, module, value.__name__, node)
     return b'bound' + hasher.encode(value.__name__, node) + hasher.encode(owner, node, '.__self__')
 
@@ -164,10 +165,10 @@ def known_by_name(hasher: Hasher, value: object, module: str, name: str, node: N
     return b'named' + hasher.encode(top, node) + hasher.encode(name, node)
 
 
-def is_member(value: object, module: str | None, name: str) -> bool:
-    """Whether an imported module that is not the main one holds this very object by that name."""
-    found: object = sys.modules.get(module or '')
-    if found is None or module == '__main__':
+def is_member(project: Project, value: object, module: str, name: str) -> bool:
+    """Whether an imported module that is not the user's own holds this very object by that name."""
+    found: object = sys.modules.get(module)
+    if found is None or project.of_module_name(module) == LOCAL:
         return False
     for part in name.split('.'):
         found = getattr(found, '__dict__', {}).get(part)

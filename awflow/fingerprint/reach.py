@@ -47,7 +47,8 @@ class Walk:
     """The components of one function, while they are gathered."""
 
     __slots__ = (
-        'captured', 'components', 'counts', 'home', 'ignore', 'jobs', 'memo', 'modules', 'names', 'notes', 'packages', 'queue', 'seen',
+        'captured', 'components', 'counts', 'home', 'ignore', 'jobs', 'memo', 'modules', 'names', 'notes', 'packages',
+        'queue', 'seen',
     )  # fmt: skip
 
     def __init__(self, memo: Fingerprinter, home: str, ignore: frozenset[str]) -> None:
@@ -345,10 +346,10 @@ def held_by(f: FunctionType, label: str) -> list[tuple[str, str, Any]]:
     code, held = f.__code__, []
     if f.__defaults__:
         names = code.co_varnames[code.co_argcount - len(f.__defaults__) : code.co_argcount]
-        held += [(f'default {name} of {label}', name, value) for name, value in zip(names, f.__defaults__)]
+        held += [(f'default {name} of {label}', name, value) for name, value in zip(names, f.__defaults__, strict=True)]
     if f.__kwdefaults__:
         held += [(f'default {name} of {label}', name, value) for name, value in sorted(f.__kwdefaults__.items())]
-    for name, cell in zip(code.co_freevars, f.__closure__ or ()):
+    for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
         if name != '__class__':  # where `super()` finds it: the class is reached through its instances
             held.append((f'closure {name} of {label}', name, _content(cell)))
     if '__wrapped__' in f.__dict__:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 
 from awflow.fingerprint.handlers import is_member
 from awflow.fingerprint.project import INSTALLED, LOCAL, STANDARD, module_of, package_of
@@ -102,11 +102,16 @@ class Resolver:
             yield from self._named(value, 'function', origin, module, name, spelling)
             if attributes and attributes[0] != '__wrapped__' and attributes[0] in value.__dict__:
                 yield Use('value', module, f'{name}.{attributes[0]}', spelling, value.__dict__[attributes[0]])
-        elif type(value) is BuiltinFunctionType and isinstance(value.__self__, ModuleType):
+        elif self._is_known(value):
             origin = self.hasher.project.of_module_name(module_of(value))
             yield from self._named(value, 'value', origin, module, name, spelling)
         else:
             yield Use('value', module, name, spelling, value)
+
+    def _is_known(self, value: Any) -> bool:
+        """Whether a package or Python itself offers this very object: a compiled function, a ufunc."""
+        own_name = getattr(value, '__qualname__', None)
+        return isinstance(own_name, str) and is_member(self.hasher.project, value, module_of(value), own_name)
 
     def _module(
         self, value: ModuleType, module: str, name: str, attributes: tuple[str, ...], spelling: str
@@ -120,9 +125,7 @@ class Resolver:
             yield Use('dynamic', module, '.'.join([name, *attributes]), spelling, None)
         if origin == INSTALLED:
             yield Use('package', module, package_of(full), spelling, None)
-        if full.rpartition('.')[2] != name and (
-            origin == STANDARD or '.' in full
-        ):  # `import scipy.special as functions`
+        if full.rpartition('.')[2] != name and (origin == STANDARD or '.' in full):  # `import scipy.special as functions`
             yield Use('value', module, name, spelling, value)
 
     def _named(self, value: Any, kind: str, origin: str, module: str, name: str, spelling: str) -> Iterator[Use]:
@@ -130,7 +133,8 @@ class Resolver:
         home, own_name = module_of(value), value.__qualname__
         if origin == LOCAL:
             yield Use(kind, module, name, spelling, value)
-        elif kind == 'function' and not is_member(value, home, own_name):  # what a package's decorator made
+        elif kind == 'function' and not is_member(self.hasher.project, value, home, own_name):
+            # a package's decorator made it
             yield Use('value', module, name, spelling, value)
         else:
             if f'{home}.{own_name}' in DYNAMIC:

@@ -113,9 +113,11 @@ class PowerCut(CrashingDisk):
         self._safe[path] = os.stat(path).st_size
 
     def link(self, source: str, target: str) -> None:
+        new = not os.path.exists(target)
         super().link(source, target)
         self._safe[target] = self._safe.get(source, 0)
-        self._new(target)
+        if new:
+            self._new(target)
 
     def create(self, path: str, data: bytes) -> None:
         super().create(path, data)
@@ -132,7 +134,7 @@ class PowerCut(CrashingDisk):
     def fail(self) -> None:
         for path in {name for names in self._names.values() for name in names if os.path.exists(name)}:
             os.unlink(path)
-        for path in set(self._written.values()):
+        for path in {*self._written.values(), *self._safe}:
             if os.path.exists(path):
                 os.truncate(path, self._safe.get(path, 0))
 

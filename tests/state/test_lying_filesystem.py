@@ -63,6 +63,34 @@ def test_a_publisher_is_not_misled_by_a_stale_listing(root: str) -> None:
         assert store.publish(run='s', expected=stale, tasks={'estimate': ['0']}) is None
 
 
+def test_who_takes_over_is_not_misled_by_a_listing_older_than_the_journal_of_the_dead(root: str) -> None:
+    host, disk = Host(pid=100), LyingDisk()
+    dying, store = Store(root, 'pi', StillDisk(), host), Store(root, 'pi', disk, Host(pid=200))
+    grant = dying.publish(run='r', expected=dying.read(), tasks={'estimate': ['0', '1']})
+    assert grant is not None
+    store.read()
+    grant.journal.append([done('0', 1, 1).to_dict()])
+    disk.lies = ['stale listing'] * 3
+    assert store.publish(run='s', expected=store.read(), tasks={'estimate': ['1']}, dead={1: 'it has ended'})
+    assert ids(Store(root, 'pi')) == {'0': digest(1)}
+
+
+def test_an_end_waits_until_all_that_its_run_recorded_is_to_be_seen(root: str) -> None:
+    class Hiding(StillDisk):
+        hidden = 0
+
+        def listdir(self, path: str) -> list[str]:
+            self.hidden -= 1
+            return [name for name in super().listdir(path) if self.hidden < 0 or not name.endswith('.jsonl')]
+
+    disk = Hiding()
+    store = Store(root, 'pi', disk)
+    with claimed(store, 'r', '0') as grant:
+        grant.journal.append([done('0', 1, 1).to_dict()])
+        disk.hidden = 4
+    assert ids(Store(root, 'pi')) == {'0': digest(1)}
+
+
 def test_a_lost_reply_to_link_does_not_lose_the_claim(root: str) -> None:
     disk = LyingDisk()
     store = Store(root, 'pi', disk)

@@ -63,6 +63,16 @@ def test_a_plan_that_claims_what_somebody_executes_is_a_mistake_of_the_planner(s
         store.publish(run='s', expected=store.read(), tasks={'estimate': ['1', '2']})
 
 
+def test_a_task_that_is_started_again_before_a_plan_is_published_stops_the_plan(store: Store) -> None:
+    """As when Slurm requeues what had failed: the plan was right when it was made."""
+    with claimed(store, 'r', '0') as first:
+        first.journal.append([done('0', 1, 1, outcome='failed').to_dict()])
+        expected = store.read()
+        first.journal.append([done('0', 2, 1, attempt=(1, 0), final=False, outcome='').to_dict()])
+        assert store.publish(run='s', expected=expected, tasks={'estimate': ['0']}) is None
+        assert list(store.read().claims) == [1]
+
+
 def test_a_task_that_a_live_claim_has_finished_may_be_claimed_by_another(store: Store) -> None:
     with claimed(store, 'r', '0', '1') as first:
         first.journal.append([done('0', 1, 1).to_dict()])
@@ -95,7 +105,7 @@ def test_a_dead_owner_is_replaced_and_what_it_recorded_counts(root: str) -> None
     assert not grant.holds(max_age=0.0)
     grant.journal.append([done('1', 9, 1).to_dict()])       # a zombie that did not look
     grant.sync()
-    assert ids(store) == {'0': digest(1), '1': digest(2)}
+    assert ids(Store(root, 'pi')) == {'0': digest(1), '1': digest(2)}
 
 
 def test_the_helpers_of_a_claim_are_asked_too(root: str) -> None:
@@ -179,6 +189,8 @@ def test_compaction_leaves_what_lives_and_forgets_nothing(root: str, store: Stor
         state = Store(root, 'pi').read()
         assert state.floor == 4 and list(state.claims) == [2] and state.owner_of('estimate', '1') == 2
         assert ids(Store(root, 'pi')) == {'9': digest(9), '5': digest(5), '0': digest(1)}
+        base = state.table.base('estimate') if state.table else None
+        assert base is not None and base.keys() == ['5', '9'], 'what a live claim says is not folded'
         assert [name for name in os.listdir(f'{root}/pi/ledger') if name.endswith('.jsonl')] == list(state.journals[2])
         grant.journal.append([done('1', 2, 2).to_dict()])
     assert store.compact(force=True) and not store.compact(force=True)
