@@ -46,6 +46,9 @@ class Display:
     def ended(self, name: str, outcome: str, error: str, again: bool) -> None:
         """An attempt ended; `again` if another follows."""
 
+    def settled(self, number: int) -> None:
+        """So many tasks are done without an attempt of this run: unchanged, skipped, or executed elsewhere."""
+
     def note(self, text: str) -> None:
         """Something worth a line."""
         print(f'awflow: {text}', file=sys.stderr, flush=True)
@@ -68,7 +71,7 @@ class Lines(Display):
     def begin(self, plan: Plan, total: int) -> None:
         self.total = total
         counts = ', '.join(f'{count} {kind}' for kind, count in plan.counts().items() if count)
-        self.note(f'{total} tasks to do ({counts})')
+        self.note(f'{_tasks(total)} to do ({counts})')
 
     def ended(self, name: str, outcome: str, error: str, again: bool) -> None:
         self.done += not again
@@ -76,13 +79,16 @@ class Lines(Display):
         if outcome != 'succeeded':
             self.note(f'{name} {outcome}: {error}' + (', trying again' if again else ''))
 
+    def settled(self, number: int) -> None:
+        self.done += number
+
     def tick(self) -> None:
         if monotonic() - self._said >= QUIET:
             self._said = monotonic()
-            self.note(f'{self.done}/{self.total} tasks done' + (f', {self.failed} failed' if self.failed else ''))
+            self.note(f'{self.done} of {_tasks(self.total)} done' + (f', {self.failed} failed' if self.failed else ''))
 
     def close(self) -> None:
-        self.note(f'{self.done}/{self.total} tasks done' + (f', {self.failed} failed' if self.failed else ''))
+        self.note(f'{self.done} of {_tasks(self.total)} done' + (f', {self.failed} failed' if self.failed else ''))
 
 
 class Bar(Display):
@@ -131,6 +137,9 @@ class Bar(Display):
         if not again:
             self.progress.advance(self.bar)
 
+    def settled(self, number: int) -> None:
+        self.progress.advance(self.bar, number)
+
     def tick(self) -> None:
         if self.bar is None or monotonic() - self._drawn < PACE:
             return
@@ -143,6 +152,10 @@ class Bar(Display):
 
     def close(self) -> None:
         self.progress.stop()
+
+
+def _tasks(number: int) -> str:
+    return '1 task' if number == 1 else f'{number} tasks'
 
 
 def make(progress: bool | None) -> Display:

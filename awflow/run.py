@@ -207,7 +207,7 @@ def _drive(
         budget = Budget(cpus, memory // 2**20, gpus)
         for text in planner.notes(plan):
             display.note(text)
-        display.begin(plan, len(session.frontier.waiting) + len(session.frontier.ready))
+        display.begin(plan, len(session.frontier.open))
         LocalBackend(session, pool, budget, cpus, display, fail_fast).run()
     finally:
         display.close()

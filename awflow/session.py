@@ -14,6 +14,7 @@ from awflow.frontier import Frontier
 from awflow.place import PARENT, Place, definition_site
 from awflow.plan import IN, Plan, task_name
 from awflow.reasons import MAYBE
+from awflow.state.digests import Content
 from awflow.state.layout import safe
 from awflow.state.record import Record
 from awflow.verdict import local_part, upstream_part
@@ -223,14 +224,21 @@ class Session:
         subject = self.subject(attempt.task)
         return Record(
             job=subject.name, task=subject.keys[attempt.row], generation=self.generation(attempt.task), run=self.run,
-            attempt=(0, attempt.retry), id=attempt.id, code=subject.code, upstream=attempt.upstream, own=attempt.own, **fields,
+            attempt=(0, attempt.retry), id=attempt.id, code=subject.code, upstream=attempt.upstream, own=attempt.own,
+            shown=_shown(subject, attempt.row), note=self._because(attempt), **fields,
         )  # fmt: skip
 
+    def _because(self, attempt: Attempt) -> str:
+        """Why it ran, as planned: `awflow why` says it afterwards."""
+        if attempt.retry:
+            return 'ran because the attempt before failed'
+        return 'ran because ' + '; '.join(map(str, self.plan.jobs[attempt.number].reasons.get(attempt.row, ())))
+
     def ended(self, attempt: Attempt, outcome: str, report: Mapping[str, Any], usage: Mapping[str, Any], *, last: bool) -> None:
-        """Record how an attempt ended. `last`: no retry follows, so the task has ended too."""
+        """Record how an attempt ended. `last`: no retry follows; only then is the record final and the task free."""
         subject = self.subject(attempt.task)
         record = self._record(
-            attempt, final=True, outcome=outcome, end=report['end'] if outcome == 'succeeded' else attempt.id,
+            attempt, final=last, outcome=outcome, end=report['end'] if outcome == 'succeeded' else attempt.id,
             outputs={path: list(content) for path, content in report.get('outputs', {}).items()},
             result=report.get('result'), checks=report.get('checks', []), inputs_changed=report.get('inputs_changed', []),
             exit=report.get('exit'), error=report.get('error'), started=attempt.started, ended=time(), **usage,
@@ -243,7 +251,9 @@ class Session:
         if not last:
             return
         self._count(outcome)
-        self.survey.made.update({path: content[0] for path, content in record.outputs.items()})
+        for path, (content, size) in record.outputs.items():
+            self.survey.made[path] = content
+            self.survey.digests.learn(path, Content(content, size))
         if outcome in BAD:
             self.fail(attempt.task, record)
         self.frontier.ended(attempt.task, outcome == 'succeeded', bytes.fromhex(record.end))
@@ -316,3 +326,10 @@ class Session:
         for task in tasks:
             self.grants[task] = grant
             self.frontier.release(task)
+
+
+def _shown(subject: Subject, row: int) -> str:
+    """A value that its key does not spell, for humans."""
+    if not subject.keys[row].startswith('#'):
+        return ''
+    return repr(subject.title(row))[:80]

@@ -139,7 +139,7 @@ class Survey:
                 return recorded_digest
         if stat:
             signature = self.digests.stat_only(path)
-            content_digest = str(signature) if signature else None
+            content_digest = signature.digest if signature else None
         else:
             content = self.digests.of(path)
             content_digest = content.digest if content else None

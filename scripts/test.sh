@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 
 install test,examples
 PATH="$PWD/.venv/bin:$PATH"
+say 'ruff format'
+ruff format --check
 say 'ruff check'
 ruff check
 say 'mypy'

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from awflow.state.layout import Layout
     from awflow.state.view import State
 
-_ENTRIES = 16               # above the snapshot: each is a file to open at every start
-_BYTES = 64 * 1024          # of journals and entries, which must be parsed line by line
-_SHARE = 16                 # or this fraction of the snapshot, which would be written anew
-_ABANDONED = 3600.0         # seconds after which a temporary file is nobody's
+_ENTRIES = 16  # above the snapshot: each is a file to open at every start
+_BYTES = 64 * 1024  # of journals and entries, which must be parsed line by line
+_SHARE = 16  # or this fraction of the snapshot, which would be written anew
+_ABANDONED = 3600.0  # seconds after which a temporary file is nobody's
 
 
 def worthwhile(state: State) -> bool:
@@ -32,11 +32,15 @@ def compact(state: State, layout: Layout, disk: Disk) -> None:
     """Write snapshot `state.last`, then remove journals and snapshots that nobody needs any more."""
     from awflow.state.fold import fold  # and with it zlib and array: nothing that a run without news needs
 
-    data = fold(state.settled_rows(), state.all_codes, {
-        'upto': state.last,
-        'live': {str(number): entry.to_dict() for number, entry in state.claims.items()},
-        'facts': [fact for facts in state.noted.values() for fact in facts],
-    })
+    data = fold(
+        state.settled_rows(),
+        state.all_codes,
+        {
+            'upto': state.last,
+            'live': {str(number): entry.to_dict() for number, entry in state.claims.items()},
+            'facts': [fact for facts in state.noted.values() for fact in facts],
+        },
+    )
     if _published(data, state.last, layout, disk):
         _remove_folded(state, layout, disk)
 

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
     from awflow.state.fs import Disk
 
-CHUNK = 64 << 20        # bytes digested apart; part of the definition of a digest, so that chunks may be read at once
+CHUNK = 64 << 20  # bytes digested apart; part of the definition of a digest, so that chunks may be read at once
 READ = 1 << 20
-RACY = 2_000_000_000    # nanoseconds
+RACY = 2_000_000_000  # nanoseconds
 _TRIES = 3
-_CLOCK_AGE = 1.0        # seconds for which the filesystem's time is not asked again; too early is on the safe side
+_CLOCK_AGE = 1.0  # seconds for which the filesystem's time is not asked again; too early is on the safe side
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
-Signature = tuple[int, int, int, int]       # size, mtime and ctime in ns, inode
+Signature = tuple[int, int, int, int]  # size, mtime and ctime in ns, inode
 
 
 class Content:
@@ -82,7 +82,7 @@ class Digests:
         self._path = path
         self._cached: dict[str, _Cached] | None = None
         self._changed = False
-        self._clock = (float('-inf'), 0)        # our monotonic time, the filesystem's ns then
+        self._clock = (float('-inf'), 0)  # our monotonic time, the filesystem's ns then
 
     def of(self, path: str) -> Content | None:
         """What a file or directory holds, None if it is absent; RunError if it cannot be read."""
@@ -264,7 +264,7 @@ def _chunk(fd: int) -> tuple[bytes, int]:
     return chunk.digest(), filled
 
 
-_NUMBERS = {'size': 'Q', 'mtime': 'q', 'ctime': 'q', 'inode': 'Q'}       # of a signature; times before 1970 exist
+_NUMBERS = {'size': 'Q', 'mtime': 'q', 'ctime': 'q', 'inode': 'Q'}  # of a signature; times before 1970 exist
 
 
 def _packed(cache: dict[str, _Cached]) -> bytes:
@@ -286,7 +286,7 @@ def _unpacked(data: bytes) -> dict[str, _Cached]:
     digests = columns['digest'].hex()
     seen = columns.integers('seen', 'Q')
     return {
-        path: _Cached(signature, digests[32 * at:32 * at + 32], seen[at])
+        path: _Cached(signature, digests[32 * at : 32 * at + 32], seen[at])
         for at, (path, signature) in enumerate(zip(jsontext.loads(columns['paths']), signatures, strict=True))
     }
 
@@ -294,5 +294,7 @@ def _unpacked(data: bytes) -> dict[str, _Cached]:
 def _unreadable(path: str, error: OSError) -> RunError:
     return RunError(
         '{path} cannot be read, so it cannot be told whether it changed: {reason}',
-        'Make it readable, or do not declare it as input or output.', path=path, reason=error.strerror or str(error),
+        'Make it readable, or do not declare it as input or output.',
+        path=path,
+        reason=error.strerror or str(error),
     )

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from awflow.state.rows import Rows
 
 _IN_COLUMNS = ('job', 'task', 'generation', 'attempt', 'final', 'outcome', 'end', 'code', 'upstream')
-_WORD = 0xffff
+_WORD = 0xFFFF
 
 
 def fold(jobs: Iterable[Rows], codes: Mapping[str, Mapping[str, str]], meta: Mapping[str, Any]) -> bytes:
@@ -68,10 +68,15 @@ class _Writer:
     def add(self, rows: Rows) -> None:
         order, keys = _order(rows.keys)
         kind, packed = _packed_keys(keys)
-        self.spans.append({
-            'job': rows.job, 'first': len(self.integers['outcome']), 'rows': len(order),
-            'keys': [kind, len(self.keys), len(packed)], 'block': len(self.block_ends),
-        })
+        self.spans.append(
+            {
+                'job': rows.job,
+                'first': len(self.integers['outcome']),
+                'rows': len(order),
+                'keys': [kind, len(self.keys), len(packed)],
+                'block': len(self.block_ends),
+            }
+        )
         self.keys += packed
         touched = _touched_blocks(rows, order)
         translation = _Translation(self, rows.base) if rows.base else None
@@ -79,7 +84,7 @@ class _Writer:
             if translation is not None and number not in touched:
                 self._copy(translation, number)
             else:
-                self._pack([rows.record(row) for row in order[first:first + BLOCK]])
+                self._pack([rows.record(row) for row in order[first : first + BLOCK]])
 
     def _copy(self, translation: _Translation, number: int) -> None:
         base = translation.base
@@ -90,7 +95,7 @@ class _Writer:
             else:
                 column.extend(getattr(base, name)[span])
         for name, digests in self.digests.items():
-            digests += getattr(base, name)[WIDTH * span.start:WIDTH * span.stop]
+            digests += getattr(base, name)[WIDTH * span.start : WIDTH * span.stop]
         self._end_block(base.packed(number))
 
     def _pack(self, records: Sequence[Record]) -> None:
@@ -114,7 +119,7 @@ class _Writer:
             del shown['id']
             flags |= END_IS_ID
         if 'started' in shown and 'ended' in shown:
-            shown['ended'] = round(shown['ended'] - shown['started'], 3)       # few digits where there were many
+            shown['ended'] = round(shown['ended'] - shown['started'], 3)  # few digits where there were many
         known = record.outcome in OUTCOMES
         if not known:
             shown['outcome'] = record.outcome

@@ -12,7 +12,7 @@ import os
 import time
 
 FILE_MODE = 0o644
-DIRECTORY_MODE = 0o755          # the umask may take from it; group and others never get to write
+DIRECTORY_MODE = 0o755  # the umask may take from it; group and others never get to write
 
 _NO_DIRECTORY_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
@@ -49,7 +49,7 @@ class Disk:
         try:
             rest = memoryview(data)
             while rest:
-                rest = rest[os.write(fd, rest):]
+                rest = rest[os.write(fd, rest) :]
             os.fsync(fd)
         finally:
             os.close(fd)

@@ -100,10 +100,7 @@ class Grant:
         if claim is None or claim.nonce != self.nonce:
             return False
         higher = [entry for number, entry in state.claims.items() if number > self.number]
-        return all(
-            state.finished(self.number, job, key)
-            for entry in higher for job, key in entry.shared_with(claim)
-        )
+        return all(state.finished(self.number, job, key) for entry in higher for job, key in entry.shared_with(claim))
 
 
 def open_journal(reader: Reader, proc: Proc, number: int, nonce: str) -> Journal:
@@ -112,7 +109,7 @@ def open_journal(reader: Reader, proc: Proc, number: int, nonce: str) -> Journal
 
     from awflow.state.layout import safe
 
-    device = reader.disk.stat(reader.layout.ledger).st_dev      # another mount has another cache, so needs another file
+    device = reader.disk.stat(reader.layout.ledger).st_dev  # another mount has another cache, so needs another file
     origin = f'{proc.host()}\0{proc.boot()}\0{proc.pidns()}\0{device}'
     host = safe(proc.host().partition('.')[0])[:40]
     stem = journal_stem(number, nonce, f'{host}-{xxh3_64_hexdigest(origin.encode())}')

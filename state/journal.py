@@ -57,7 +57,7 @@ def resume(data: bytes, damage: list[int]) -> int:
 
 def _whole(line: bytes) -> dict[str, Any] | None:
     body, tail = line[:-_TAIL], line[-_TAIL:]
-    if not tail.startswith(_SUM) or not tail.endswith(b'"}') or tail[len(_SUM):-2] != xxh3_64_hexdigest(body).encode():
+    if not tail.startswith(_SUM) or not tail.endswith(b'"}') or tail[len(_SUM) : -2] != xxh3_64_hexdigest(body).encode():
         return None
     obj: dict[str, Any] = jsontext.loads(body + b'}')
     return obj
@@ -75,7 +75,7 @@ class Journal:
 
     def __init__(self, disk: Disk, directory: str, stem: str) -> None:
         self.names: dict[str, int] = {}
-        self.size = 0                       # bytes of the current file behind our last write
+        self.size = 0  # bytes of the current file behind our last write
         self._disk = disk
         self._directory = directory
         self._stem = stem
@@ -113,7 +113,7 @@ class Journal:
                 if durably:
                     self._fsync()
                 return
-            except OSError as error:    # noqa: PERF203  three turns at most
+            except OSError as error:  # noqa: PERF203  three turns at most
                 if error.errno not in _MOVE_ON or attempt == _FILES_TRIED - 1:
                     raise access_error(error, 'write to', self._directory) from error
                 self._abandon()
@@ -123,7 +123,7 @@ class Journal:
         if self._fd is None:
             self._fd = self._disk.open_append(f'{self._directory}/{self.name}')
         for data in parts:
-            if self._disk.write(self._fd, data) < len(data):        # a second write could land behind somebody else's
+            if self._disk.write(self._fd, data) < len(data):  # a second write could land behind somebody else's
                 raise OSError(errno.ENOSPC, 'only a part could be written', self.name)
             self.size = self._disk.tell(self._fd)
 
@@ -140,6 +140,6 @@ class Journal:
             try:
                 self._disk.close(self._fd)
             except OSError:
-                pass        # it failed already, and all that matters is written again
+                pass  # it failed already, and all that matters is written again
         self._fd = None
         self._file += 1

@@ -27,9 +27,11 @@ class _Plain:
 def _scanner() -> Callable[[str, int], tuple[Any, int]]:
     try:
         from _json import make_scanner
-        scan: Callable[[str, int], tuple[Any, int]] = make_scanner(_Plain)      # type: ignore[arg-type]
+
+        scan: Callable[[str, int], tuple[Any, int]] = make_scanner(_Plain)  # type: ignore[arg-type]
     except (ImportError, AttributeError, TypeError):
         from json import JSONDecoder
+
         scan = JSONDecoder().raw_decode
     return scan
 
@@ -37,9 +39,11 @@ def _scanner() -> Callable[[str, int], tuple[Any, int]]:
 def _encoder() -> Callable[[object], str]:
     try:
         from _json import encode_basestring_ascii, make_encoder
+
         encode = make_encoder(None, _refuse, encode_basestring_ascii, None, ':', ',', False, False, True)
     except (ImportError, TypeError):
         from json import JSONEncoder
+
         return JSONEncoder(separators=(',', ':')).encode
     return lambda value: ''.join(encode(value, 0))
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = '.awflow'
 _PLAIN = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+=,@~')
-_LONGEST = 120          # bytes; leaves room for what is added to a name within the 255 that filesystems allow
+_LONGEST = 120  # bytes; leaves room for what is added to a name within the 255 that filesystems allow
 
 _README = """\
 This directory is kept by awflow: it remembers which tasks of the workflows in the directory above ran, with what code
@@ -73,11 +73,12 @@ def safe(name: str) -> str:
     cannot arise otherwise) and the digest of all of it.
     """
     raw = name.encode('utf-8', 'surrogatepass')
-    text = ''.join(chr(byte) if byte in _PLAIN else '.' if byte == 0x2E and at else f'%{byte:02X}'
-                   for at, byte in enumerate(raw))
+    text = ''.join(
+        chr(byte) if byte in _PLAIN else '.' if byte == 0x2E and at else f'%{byte:02X}' for at, byte in enumerate(raw)
+    )
     if not text:
         return '%'
-    return text if len(text) <= _LONGEST else f'{text[:_LONGEST - 34]}%%{xxh3_128_hexdigest(raw)}'
+    return text if len(text) <= _LONGEST else f'{text[: _LONGEST - 34]}%%{xxh3_128_hexdigest(raw)}'
 
 
 def find(start: str) -> str | None:
@@ -123,7 +124,10 @@ def make(directory: str, disk: Disk) -> None:
         if not above or above == directory:
             raise
         make(above, disk)
-        make(directory, disk)
+        try:
+            disk.mkdir(directory)  # not `make` again: a directory that takes no others, as /proc, would never end it
+        except FileExistsError:
+            pass
 
 
 def _place(disk: Disk, path: str, data: bytes) -> None:
@@ -149,7 +153,8 @@ def lacks_links(error: OSError) -> bool:
 def no_links(path: str) -> StateAccessError:
     return StateAccessError(
         'the filesystem of {directory} has no hard links, by which awflow decides who may execute what',
-        'Keep the state on another filesystem: schedule(state=...) or AWFLOW_STATE.', directory=os.path.dirname(path),
+        'Keep the state on another filesystem: schedule(state=...) or AWFLOW_STATE.',
+        directory=os.path.dirname(path),
     )
 
 
@@ -199,7 +204,9 @@ def _refuse(directory: str, why: str) -> None:
     raise StateAccessError(
         'the state in {directory} is not yours alone: {reason}',
         'Whoever writes there can run code as you. Take the right away (chmod go-w), or set AWFLOW_SHARED=1 if all who '
-        'have it are trusted.', directory=directory, reason=why,
+        'have it are trusted.',
+        directory=directory,
+        reason=why,
     )
 
 
@@ -226,7 +233,7 @@ def _group(gid: int) -> str:
         return f'gid {gid}'
 
 
-class accessing:        # noqa: N801  read as a phrase: with accessing('write to', path)
+class accessing:  # noqa: N801  read as a phrase: with accessing('write to', path)
     """Turn an OSError within into a StateAccessError that says what could not be done, and what to do."""
 
     __slots__ = ('doing', 'path')
@@ -256,5 +263,11 @@ _CURES = {
 def access_error(error: OSError, doing: str, path: str) -> StateAccessError:
     todo = _CURES.get(error.errno or 0, 'Look whether the directory is still there and the filesystem answers.')
     where = error.filename if isinstance(error.filename, str) else path
-    return StateAccessError('cannot {_doing} the state in {_state}: {reason}', todo, path=where,
-                            reason=error.strerror or str(error), _doing=doing, _state=path)
+    return StateAccessError(
+        'cannot {_doing} the state in {_state}: {reason}',
+        todo,
+        path=where,
+        reason=error.strerror or str(error),
+        _doing=doing,
+        _state=path,
+    )

@@ -105,18 +105,61 @@ class Entry:
     is a liveness.Owner's JSON form; `root` and `script` say where it came from, for humans.
     """
 
-    __slots__ = ('_keys', 'codes', 'ends', 'extra', 'facts', 'format', 'nonce', 'owner', 'parent', 'records', 'root',
-                 'run', 'script', 'tasks', 'time', 'user')
+    __slots__ = (
+        '_keys',
+        'codes',
+        'ends',
+        'extra',
+        'facts',
+        'format',
+        'nonce',
+        'owner',
+        'parent',
+        'records',
+        'root',
+        'run',
+        'script',
+        'tasks',
+        'time',
+        'user',
+    )
 
-    _FIELDS = ('format', 'nonce', 'run', 'root', 'script', 'user', 'time', 'owner', 'parent', 'tasks', 'ends',
-               'records', 'codes', 'facts')
+    _FIELDS = (
+        'format',
+        'nonce',
+        'run',
+        'root',
+        'script',
+        'user',
+        'time',
+        'owner',
+        'parent',
+        'tasks',
+        'ends',
+        'records',
+        'codes',
+        'facts',
+    )
 
-    def __init__(self, *, nonce: str, run: str, format: int = VERSION, root: str = '', script: str = '',
-                 user: str = '', time: float = 0.0, owner: dict[str, Any] | None = None,
-                 parent: dict[str, Any] | None = None, tasks: dict[str, str | list[str]] | None = None,
-                 ends: dict[int, dict[str, Any]] | None = None, records: list[dict[str, Any]] | None = None,
-                 codes: dict[str, dict[str, str]] | None = None, facts: list[dict[str, Any]] | None = None,
-                 extra: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        nonce: str,
+        run: str,
+        format: int = VERSION,
+        root: str = '',
+        script: str = '',
+        user: str = '',
+        time: float = 0.0,
+        owner: dict[str, Any] | None = None,
+        parent: dict[str, Any] | None = None,
+        tasks: dict[str, str | list[str]] | None = None,
+        ends: dict[int, dict[str, Any]] | None = None,
+        records: list[dict[str, Any]] | None = None,
+        codes: dict[str, dict[str, str]] | None = None,
+        facts: list[dict[str, Any]] | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
         self.format = format
         self.nonce = nonce
         self.run = run
@@ -205,5 +248,3 @@ def decode_keys(encoded: str | list[str]) -> list[str]:
         first, _, last = span.partition('-')
         keys += [str(number) for number in range(int(first), int(last or first) + 1)]
     return keys
-
-

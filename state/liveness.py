@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 ALIVE, DEAD, SUSPECT = 'alive', 'dead', 'suspect'
-_NOBODYS_NAMES = ('', 'localhost', 'localhost.localdomain')     # another boot under these may be another machine
-UNSEEN = -1             # ticks of a process that is there, but hides behind hidepid
+_NOBODYS_NAMES = ('', 'localhost', 'localhost.localdomain')  # another boot under these may be another machine
+UNSEEN = -1  # ticks of a process that is there, but hides behind hidepid
 
 
 class Proc:
@@ -52,7 +52,7 @@ class Proc:
         """State letter and start in clock ticks since boot; None if there is no such process."""
         text = _text(f'/proc/{pid}/stat')
         if text:
-            fields = text.rpartition(')')[2].split()        # the name before it may hold anything, parentheses too
+            fields = text.rpartition(')')[2].split()  # the name before it may hold anything, parentheses too
             return fields[0], int(fields[19])
         try:
             os.kill(pid, 0)
@@ -76,8 +76,7 @@ class Owner:
 
     __slots__ = ('boot', 'host', 'others', 'pid', 'pidns', 'ticks')
 
-    def __init__(self, host: str, boot: str, pidns: str, pid: int, ticks: int,
-                 others: Iterable[tuple[int, int]] = ()) -> None:
+    def __init__(self, host: str, boot: str, pidns: str, pid: int, ticks: int, others: Iterable[tuple[int, int]] = ()) -> None:
         self.host = host
         self.boot = boot
         self.pidns = pidns
@@ -86,13 +85,25 @@ class Owner:
         self.others = [(other, start) for other, start in others]
 
     def to_dict(self) -> dict[str, Any]:
-        return {'host': self.host, 'boot': self.boot, 'pidns': self.pidns, 'pid': self.pid, 'ticks': self.ticks,
-                'others': [list(other) for other in self.others]}
+        return {
+            'host': self.host,
+            'boot': self.boot,
+            'pidns': self.pidns,
+            'pid': self.pid,
+            'ticks': self.ticks,
+            'others': [list(other) for other in self.others],
+        }
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Owner:
-        return cls(fields['host'], fields['boot'], fields['pidns'], fields['pid'], fields['ticks'],
-                   [(pid, ticks) for pid, ticks in fields.get('others', ())])
+        return cls(
+            fields['host'],
+            fields['boot'],
+            fields['pidns'],
+            fields['pid'],
+            fields['ticks'],
+            [(pid, ticks) for pid, ticks in fields.get('others', ())],
+        )
 
     def __str__(self) -> str:
         return f'process {self.pid} on {self.host}'

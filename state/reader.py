@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from awflow.state.fs import Disk
     from awflow.state.layout import Layout
 
-PATIENCE = 90.0         # seconds for which a network filesystem may show a name and not the bytes, or the reverse
-_HOLE_PATIENCE = 10.0   # seconds for pages that read as NUL to arrive; those that a power cut left never will
+PATIENCE = 90.0  # seconds for which a network filesystem may show a name and not the bytes, or the reverse
+_HOLE_PATIENCE = 10.0  # seconds for pages that read as NUL to arrive; those that a power cut left never will
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _ELSEWHERE = (errno.ENOENT, errno.ESTALE, errno.EIO, errno.ENOTDIR)
 
@@ -45,11 +45,11 @@ class _Kept:
 
     def __init__(self) -> None:
         self.entries: dict[int, Entry] = {}
-        self.sizes: dict[int, int] = {}                                 # bytes of each entry
-        self.newest: tuple[int, bytes] = (0, b'')                       # the highest entry known, as its bytes
+        self.sizes: dict[int, int] = {}  # bytes of each entry
+        self.newest: tuple[int, bytes] = (0, b'')  # the highest entry known, as its bytes
         self.table: tuple[int, Table | None] = (0, None)
-        self.ended: dict[tuple[str, int], tuple[Overlay, list[int]]] = {}      # journals, and inline records of entries
-        self.holes: dict[tuple[str, int], float] = {}                   # when a journal was first seen with holes
+        self.ended: dict[tuple[str, int], tuple[Overlay, list[int]]] = {}  # journals, and inline records of entries
+        self.holes: dict[tuple[str, int], float] = {}  # when a journal was first seen with holes
         self.live: dict[str, tuple[int, int, Overlay, list[int]]] = {}  # offset to resume at, bytes seen, ...
 
 
@@ -89,7 +89,9 @@ class Reader:
             'the state cannot be read: {_name}: {problem}',
             'Restore the file from a backup. If there is none, move {directory} away: the next run starts afresh, and '
             'adopts what its conditions and outputs vouch for.',
-            file=f'{self.layout.ledger}/{again.name}', problem=again.problem, directory=self.layout.directory,
+            file=f'{self.layout.ledger}/{again.name}',
+            problem=again.problem,
+            directory=self.layout.directory,
             _name=again.name,
         )
 
@@ -127,15 +129,22 @@ class Reader:
         ended: dict[int, dict[str, int]] = {}
         for entry in entries.values():
             for number, end in entry.ends.items():
-                ended.setdefault(number, end['journals'])       # the first end counts; a later one came too late
+                ended.setdefault(number, end['journals'])  # the first end counts; a later one came too late
         for number, journals in ended.items():
             if claims.pop(number, None):
                 look.ended(journals)
         for number, claim in claims.items():
             look.live(number, claim)
         return State(
-            last=last, floor=floor, table=table, entries=entries, claims=claims, settled=look.settled,
-            live=look.unsettled, journals=look.journals, damage=look.damage,
+            last=last,
+            floor=floor,
+            table=table,
+            entries=entries,
+            claims=claims,
+            settled=look.settled,
+            live=look.unsettled,
+            journals=look.journals,
+            damage=look.damage,
             unfolded=look.bytes + sum(self._kept.sizes[number] for number in entries),
         )
 
@@ -148,7 +157,7 @@ class Reader:
         except Damaged as damaged:
             raise _Again(name, str(damaged)) from None
         self._kept.table = (floor, table)
-        self._kept.ended.clear()        # most are folded now; the few that are not are read once more
+        self._kept.ended.clear()  # most are folded now; the few that are not are read once more
         return table
 
     def _entry(self, number: int, listing: Listing) -> Entry:
@@ -184,7 +193,7 @@ class Reader:
         """Exactly the bytes that the end of its claim names."""
         key = (name, length)
         live = self._kept.live.get(name)
-        if live and live[:2] == (length, length):       # read to its end, and found whole, while its claim was live
+        if live and live[:2] == (length, length):  # read to its end, and found whole, while its claim was live
             self._kept.ended[key] = (self._kept.live.pop(name)[2], [])
         if key not in self._kept.ended:
             data = self._bytes(name, 0, length)
@@ -214,7 +223,7 @@ class Reader:
         """What a growing journal says so far, its length and where it is torn; only what is new is read."""
         offset, seen, overlay, _ = self._kept.live.get(name, (0, 0, Overlay(), []))
         data = self._bytes(name, offset)
-        if offset + len(data) < seen:       # shorter than it was: another file, or a client's stale idea of its length
+        if offset + len(data) < seen:  # shorter than it was: another file, or a client's stale idea of its length
             offset, overlay = 0, Overlay()
             data = self._bytes(name)
         length = offset + len(data)

@@ -9,14 +9,42 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-EMPTY = bytes(16)       # the digest of no components and of no outputs
+EMPTY = bytes(16)  # the digest of no components and of no outputs
 
 # In the order in which they are written; a field that equals its default is left out.
 _DEFAULTS: dict[str, Any] = {
-    'job': '', 'task': '', 'shown': '', 'generation': 0, 'attempt': (0, 0), 'final': False, 'outcome': '', 'id': '',
-    'end': '', 'code': '', 'upstream': {}, 'own': {}, 'outputs': {}, 'result': None, 'checks': [], 'inputs_changed': [],
-    'exit': None, 'signal': None, 'error': None, 'host': '', 'pid': 0, 'slurm': None, 'started': 0.0, 'ended': 0.0,
-    'user': 0.0, 'system': 0.0, 'rss': 0, 'log': '', 'run': '', 'note': '', 'adopted': False, 'accepted': False,
+    'job': '',
+    'task': '',
+    'shown': '',
+    'generation': 0,
+    'attempt': (0, 0),
+    'final': False,
+    'outcome': '',
+    'id': '',
+    'end': '',
+    'code': '',
+    'upstream': {},
+    'own': {},
+    'outputs': {},
+    'result': None,
+    'checks': [],
+    'inputs_changed': [],
+    'exit': None,
+    'signal': None,
+    'error': None,
+    'host': '',
+    'pid': 0,
+    'slurm': None,
+    'started': 0.0,
+    'ended': 0.0,
+    'user': 0.0,
+    'system': 0.0,
+    'rss': 0,
+    'log': '',
+    'run': '',
+    'note': '',
+    'adopted': False,
+    'accepted': False,
 }
 _ITEMS = tuple(_DEFAULTS.items())
 _MAPPINGS, _LISTS = ('upstream', 'own', 'outputs'), ('checks', 'inputs_changed')
@@ -81,7 +109,7 @@ class Record:
             setattr(self, name, get(name, default))
         for name in _MAPPINGS:
             if name not in fields:
-                setattr(self, name, {})     # each its own: the defaults must not be shared with who might fill them
+                setattr(self, name, {})  # each its own: the defaults must not be shared with who might fill them
         for name in _LISTS:
             if name not in fields:
                 setattr(self, name, [])
@@ -121,7 +149,7 @@ class Record:
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
-    __hash__ = None     # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f'Record({self.job}[{self.task}] {self.outcome or "started"} {self.rank})'

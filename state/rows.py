@@ -42,14 +42,13 @@ class Rows:
 
     __slots__ = ('_extra', '_index', '_keys', '_live', 'base', 'job', 'over')
 
-    def __init__(self, job: str, base: Base | None, newer: Iterable[Mapping[str, Record]],
-                 live: Container[int]) -> None:
+    def __init__(self, job: str, base: Base | None, newer: Iterable[Mapping[str, Record]], live: Container[int]) -> None:
         self.job = job
         self.base = base
-        self.over: dict[int, Record] = {}           # row -> a record above, or instead of, the snapshot's
+        self.over: dict[int, Record] = {}  # row -> a record above, or instead of, the snapshot's
         self._live = live
         self._keys: list[str] | None = None
-        self._extra: dict[str, int] = {}            # keys that the snapshot does not have
+        self._extra: dict[str, int] = {}  # keys that the snapshot does not have
         self._index: dict[str, int] | None = None
         for records in newer:
             for key, record in records.items():
@@ -80,7 +79,7 @@ class Rows:
         """The row of a key, None if nothing is known of it."""
         if self.base is None:
             return self._extra.get(key)
-        if self.base.counted:                       # keys are 0, 1, 2, ...: no index needed
+        if self.base.counted:  # keys are 0, 1, 2, ...: no index needed
             number = natural(key)
             found = number if number is not None and number < self.base.count else None
         else:
@@ -115,7 +114,7 @@ class Rows:
         record = self.over.get(row)
         if record:
             return bytes.fromhex(record.end)
-        end = bytes(self._base.end[WIDTH * row:WIDTH * row + WIDTH])
+        end = bytes(self._base.end[WIDTH * row : WIDTH * row + WIDTH])
         return end if any(end) else b''
 
     def code(self, row: int) -> str:
@@ -130,12 +129,12 @@ class Rows:
     def own(self, row: int) -> bytes:
         """The digest of the task's own components (see record.own_digest)."""
         record = self.over.get(row)
-        return own_digest(record.own) if record else bytes(self._base.own[WIDTH * row:WIDTH * row + WIDTH])
+        return own_digest(record.own) if record else bytes(self._base.own[WIDTH * row : WIDTH * row + WIDTH])
 
     def outputs(self, row: int) -> bytes:
         """The digest of the task's outputs (see record.outputs_digest)."""
         record = self.over.get(row)
-        return outputs_digest(record.outputs) if record else bytes(self._base.outputs[WIDTH * row:WIDTH * row + WIDTH])
+        return outputs_digest(record.outputs) if record else bytes(self._base.outputs[WIDTH * row : WIDTH * row + WIDTH])
 
     def generation(self, row: int) -> int:
         record = self.over.get(row)

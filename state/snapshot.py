@@ -77,14 +77,14 @@ class Snapshot:
             raise Damaged('it holds something else')
         if version > VERSION:
             raise newer(version)
-        places = dict(_places(body[_HEAD.size:_HEAD.size + length]))
+        places = dict(_places(body[_HEAD.size : _HEAD.size + length]))
         snapshot = cls(body, places, {})
         snapshot.meta = jsontext.loads(snapshot['meta'])
         return snapshot
 
     def __getitem__(self, name: str) -> memoryview:
         offset, length = self._places[name]
-        return self._data[offset:offset + length]
+        return self._data[offset : offset + length]
 
     def __contains__(self, name: str) -> bool:
         return name in self._places
@@ -93,7 +93,7 @@ class Snapshot:
         """A column of little-endian integers of the given `struct` code, indexed by row."""
         column = self[name]
         if sys.byteorder == 'little' or code == 'B':
-            return column.cast(code)        # type: ignore[call-overload,no-any-return]
+            return column.cast(code)  # type: ignore[call-overload,no-any-return]
         from array import array
 
         swapped = array(code, column.tobytes())
@@ -113,7 +113,8 @@ def newer(version: object) -> StateVersionError:
     return StateVersionError(
         'this state was written by a newer awflow (format {found}, this one knows {known})',
         'Upgrade awflow, or run in another directory. Nothing was changed.',
-        found=version, known=VERSION,
+        found=version,
+        known=VERSION,
     )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ['State', 'Store']
 
-_UNSURE = (errno.EEXIST, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT, errno.EINTR)   # link may have worked
+_UNSURE = (errno.EEXIST, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT, errno.EINTR)  # link may have worked
 
 
 class Store:
@@ -72,10 +72,20 @@ class Store:
             return Evidence('suspect', 'its claim does not say who owns it')
         return probe(Owner.from_dict(entry.owner), self.proc)
 
-    def publish(self, *, run: str, expected: State, tasks: Mapping[str, Collection[str]],
-                records: Iterable[Record] = (), codes: Mapping[str, Mapping[str, str]] | None = None,
-                dead: Mapping[int, str] | None = None, script: str = '', parent: dict[str, Any] | None = None,
-                owner: Owner | None = None, facts: Iterable[dict[str, Any]] = ()) -> Grant | None:
+    def publish(
+        self,
+        *,
+        run: str,
+        expected: State,
+        tasks: Mapping[str, Collection[str]],
+        records: Iterable[Record] = (),
+        codes: Mapping[str, Mapping[str, str]] | None = None,
+        dead: Mapping[int, str] | None = None,
+        script: str = '',
+        parent: dict[str, Any] | None = None,
+        owner: Owner | None = None,
+        facts: Iterable[dict[str, Any]] = (),
+    ) -> Grant | None:
         """Publish an entry that claims `tasks`, holds `records` and ends the claims in `dead` (number -> why).
 
         None means that the ledger has moved since `expected` was read (or that the answer was lost and somebody else
@@ -84,18 +94,24 @@ class Store:
         claims still live.
         """
         entry = Entry(
-            nonce=f'{run}.{self.disk.token()}', run=run, root=os.path.abspath(self.layout.root), script=script,
-            parent=parent, user=self.proc.user(), time=round(self.disk.now(), 3),
+            nonce=f'{run}.{self.disk.token()}',
+            run=run,
+            root=os.path.abspath(self.layout.root),
+            script=script,
+            parent=parent,
+            user=self.proc.user(),
+            time=round(self.disk.now(), 3),
             owner=(owner or myself(proc=self.proc)).to_dict(),
             tasks={job: encode_keys(keys) for job, keys in tasks.items() if keys},
             records=[record.replace(final=True, generation=expected.last + 1).to_dict() for record in records],
-            codes={digest: dict(parts) for digest, parts in (codes or {}).items()}, facts=list(facts),
+            codes={digest: dict(parts) for digest, parts in (codes or {}).items()},
+            facts=list(facts),
         )
         self._check(entry, expected, dead or {})
         with accessing('write to', self.layout.directory):
             grant = self._publish(entry, expected.last, dead or {})
         if grant is None:
-            self.disk.sleep(0.01 + 0.09 * int(self.disk.token(), 16) / 0xFFFFFFFF)     # two must not stay in step
+            self.disk.sleep(0.01 + 0.09 * int(self.disk.token(), 16) / 0xFFFFFFFF)  # two must not stay in step
         elif entry.tasks:
             self._granted.append(grant)
         return grant
@@ -125,7 +141,7 @@ class Store:
             reply = self._link(temporary, f'{self.layout.ledger}/{claim_name(last + 1)}')
         finally:
             self.disk.close(fd)
-            self.disk.unlink(temporary)     # before looking: a link still on its way can then no longer be granted
+            self.disk.unlink(temporary)  # before looking: a link still on its way can then no longer be granted
         self.disk.fsync_dir(self.layout.ledger)
         if self._is_mine(entry, last + 1):
             return self._grant(last + 1, entry, data)
@@ -143,7 +159,7 @@ class Store:
     def _write(self, fd: int, data: bytes) -> None:
         rest = data
         while rest:
-            rest = rest[self.disk.write(fd, rest):]
+            rest = rest[self.disk.write(fd, rest) :]
         self.disk.fsync(fd)
 
     def _link(self, temporary: str, target: str) -> OSError | None:
@@ -245,5 +261,6 @@ def _foreign(entry: Entry, state: State, dead: Mapping[int, str]) -> Iterator[tu
 def _never_ended(run: str) -> StateLockedError:
     return StateLockedError(
         'the end of run {run} could not be published: others kept publishing, or what is written stays invisible',
-        'Nothing is lost: the next run of this workflow on this host ends its claims.', run=run,
+        'Nothing is lost: the next run of this workflow on this host ends its claims.',
+        run=run,
     )

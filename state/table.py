@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 OUTCOMES = ('', 'succeeded', 'failed', 'timeout', 'cancelled', 'crashed', 'forgotten')
-OTHER_OUTCOME = 255         # a word that this version does not know: it stands in the block
+OTHER_OUTCOME = 255  # a word that this version does not know: it stands in the block
 
-FINAL = 1                   # flags: the attempt has ended
-RESULT = 2                  # it stored a return value
-END_IS_ID = 4               # its outcome is its attempt id, which is then not kept twice
+FINAL = 1  # flags: the attempt has ended
+RESULT = 2  # it stored a return value
+END_IS_ID = 4  # its outcome is its attempt id, which is then not kept twice
 
-BLOCK = 1024                # rows
-WIDTH = 16                  # bytes of a digest
+BLOCK = 1024  # rows
+WIDTH = 16  # bytes of a digest
 
 INTEGERS = {'outcome': 'B', 'flags': 'B', 'context': 'I', 'generation': 'I', 'attempt': 'I'}
 DIGESTS = ('own', 'outputs', 'end')
 
-COUNTED, NUMBERED, NAMED = 'counted', 'numbered', 'named'       # how the keys of a job are kept
+COUNTED, NUMBERED, NAMED = 'counted', 'numbered', 'named'  # how the keys of a job are kept
 
 
 def natural(key: str) -> int | None:
@@ -44,8 +44,24 @@ def natural(key: str) -> int | None:
 class Base:
     """One job's rows in a snapshot. Columns are views; element `row` belongs to the row of that number."""
 
-    __slots__ = ('_block', '_first_block', '_keys', '_spelled', '_table', 'attempt', 'context', 'count', 'counted',
-                 'end', 'flags', 'generation', 'job', 'outcome', 'outputs', 'own')
+    __slots__ = (
+        '_block',
+        '_first_block',
+        '_keys',
+        '_spelled',
+        '_table',
+        'attempt',
+        'context',
+        'count',
+        'counted',
+        'end',
+        'flags',
+        'generation',
+        'job',
+        'outcome',
+        'outputs',
+        'own',
+    )
 
     outcome: memoryview
     flags: memoryview
@@ -67,9 +83,9 @@ class Base:
         self._block: tuple[int, dict[str, list[Any]]] = (-1, {})
         first = span['first']
         for name in INTEGERS:
-            setattr(self, name, table.integers[name][first:first + self.count])
+            setattr(self, name, table.integers[name][first : first + self.count])
         for name in DIGESTS:
-            setattr(self, name, table.snapshot[name][WIDTH * first:WIDTH * (first + self.count)])
+            setattr(self, name, table.snapshot[name][WIDTH * first : WIDTH * (first + self.count)])
 
     @property
     def contexts(self) -> list[tuple[str, dict[str, str]]]:
@@ -79,7 +95,7 @@ class Base:
         """The key of every row."""
         if self._spelled is None:
             kind, offset, length = self._keys
-            part = self._table.snapshot['keys'][offset:offset + length]
+            part = self._table.snapshot['keys'][offset : offset + length]
             if kind == COUNTED:
                 self._spelled = [str(number) for number in range(self.count)]
             elif kind == NUMBERED:
@@ -91,7 +107,7 @@ class Base:
     def older(self, row: int, record: Record) -> bool:
         """Does the record outrank this row? Ids are unpacked only to break a tie."""
         packed = self.attempt[row]
-        mine = (self.generation[row], (packed >> 16, packed & 0xffff), bool(self.flags[row] & FINAL))
+        mine = (self.generation[row], (packed >> 16, packed & 0xFFFF), bool(self.flags[row] & FINAL))
         theirs = record.rank[:3]
         return mine < theirs if mine != theirs else self.record(row).rank < record.rank
 
@@ -99,7 +115,7 @@ class Base:
         """The compressed bytes of this job's block of that number."""
         ends = self._table.block_ends
         index = self._first_block + number
-        return self._table.snapshot['blocks'][ends[index - 1] if index else 0:ends[index]]
+        return self._table.snapshot['blocks'][ends[index - 1] if index else 0 : ends[index]]
 
     def record(self, row: int) -> Record:
         """A row as a record; the block last unpacked is kept, so neighbours cost little."""
@@ -115,11 +131,16 @@ class Base:
         """The part of a record that lies in columns."""
         code, upstream = self.contexts[self.context[row]]
         flags, outcome, packed = self.flags[row], self.outcome[row], self.attempt[row]
-        end = self.end[WIDTH * row:WIDTH * row + WIDTH].hex()
+        end = self.end[WIDTH * row : WIDTH * row + WIDTH].hex()
         fields = {
-            'job': self.job, 'task': str(row) if self.counted else self.keys()[row], 'code': code,
-            'upstream': upstream, 'generation': self.generation[row], 'attempt': (packed >> 16, packed & 0xffff),
-            'final': bool(flags & FINAL), 'outcome': OUTCOMES[outcome] if outcome != OTHER_OUTCOME else '',
+            'job': self.job,
+            'task': str(row) if self.counted else self.keys()[row],
+            'code': code,
+            'upstream': upstream,
+            'generation': self.generation[row],
+            'attempt': (packed >> 16, packed & 0xFFFF),
+            'final': bool(flags & FINAL),
+            'outcome': OUTCOMES[outcome] if outcome != OTHER_OUTCOME else '',
             'end': end if end.strip('0') else '',
         }
         if flags & END_IS_ID:
@@ -185,11 +206,11 @@ def unpacked(block: memoryview) -> bytes:
     import zlib
 
     count = int.from_bytes(block[:4], 'little')
-    text = zlib.decompress(block[4 + WIDTH * count:])
+    text = zlib.decompress(block[4 + WIDTH * count :])
     if not count:
         return text
-    digits = block[4:4 + WIDTH * count].hex().encode()
+    digits = block[4 : 4 + WIDTH * count].hex().encode()
     parts = text.split(b'"#"')
     for at in range(count):
-        parts[at] += b'"%b"' % digits[32 * at:32 * at + 32]
+        parts[at] += b'"%b"' % digits[32 * at : 32 * at + 32]
     return b''.join(parts)

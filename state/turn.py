@@ -25,8 +25,7 @@ class Turn:
 
     __slots__ = ('_disk', '_layout', '_lock', '_notify', '_proc', '_timeout')
 
-    def __init__(self, layout: Layout, disk: Disk, proc: Proc, timeout: float,
-                 notify: Callable[[str], None] | None) -> None:
+    def __init__(self, layout: Layout, disk: Disk, proc: Proc, timeout: float, notify: Callable[[str], None] | None) -> None:
         self._layout = layout
         self._disk = disk
         self._proc = proc
@@ -41,7 +40,7 @@ class Turn:
             prepare(self._layout, self._disk)
         try:
             self._wait()
-        except Exception as error:      # noqa: BLE001  of the many ways in which locks fail on shared storage none may stop a run
+        except Exception as error:  # noqa: BLE001  of the many ways in which locks fail on shared storage none may stop a run
             self._lock = None
             self._notify(f'going on without the lock of {self._layout.workflow}: {_reason(error)}')
 
@@ -79,7 +78,7 @@ class Turn:
         if self._lock is not None:
             try:
                 self._lock.release()
-            except Exception as failure:    # noqa: BLE001  as above: what the lock guards is done
+            except Exception as failure:  # noqa: BLE001  as above: what the lock guards is done
                 self._notify(f'the lock of {self._layout.workflow} could not be given back: {_reason(failure)}')
             self._lock = None
 
@@ -92,8 +91,8 @@ def _file_lock(path: str) -> BaseFileLock:
 
     for options in ({'fallback_to_soft': False, 'preserve_lock_file': True}, {'fallback_to_soft': False}, {}):
         try:
-            return filelock.FileLock(path, mode=0o644, **options)       # type: ignore[arg-type]
-        except TypeError:       # noqa: PERF203  an option that this filelock does not have
+            return filelock.FileLock(path, mode=0o644, **options)  # type: ignore[arg-type]
+        except TypeError:  # noqa: PERF203  an option that this filelock does not have
             continue
     raise AssertionError('the last set of options is empty')
 

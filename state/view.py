@@ -21,7 +21,7 @@ class Overlay:
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, Record]] = {}
-        self.facts: dict[str, dict[str, Any]] = {}      # by their spelling, so that a line read twice counts once
+        self.facts: dict[str, dict[str, Any]] = {}  # by their spelling, so that a line read twice counts once
 
     def extended(self, objs: Iterable[Mapping[str, Any]]) -> Overlay:
         """A copy with more objects; states already read refer to the old one, which stays as it is."""
@@ -51,22 +51,44 @@ class State:
     `damage` says where bytes were found that are no record (a killed writer leaves some, and they do no harm).
     """
 
-    __slots__ = ('_codes', '_facts', '_live', '_rows', '_settled', 'claims', 'damage', 'entries', 'floor', 'journals',
-                 'last', 'table', 'unfolded')
+    __slots__ = (
+        '_codes',
+        '_facts',
+        '_live',
+        '_rows',
+        '_settled',
+        'claims',
+        'damage',
+        'entries',
+        'floor',
+        'journals',
+        'last',
+        'table',
+        'unfolded',
+    )
 
-    def __init__(self, *, last: int = 0, floor: int = 0, table: Table | None = None,
-                 entries: Mapping[int, Entry] | None = None, claims: Mapping[int, Entry] | None = None,
-                 settled: Iterable[Overlay] = (), live: Mapping[int, list[Overlay]] | None = None,
-                 journals: Mapping[int, dict[str, int]] | None = None, damage: Iterable[str] = (),
-                 unfolded: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        last: int = 0,
+        floor: int = 0,
+        table: Table | None = None,
+        entries: Mapping[int, Entry] | None = None,
+        claims: Mapping[int, Entry] | None = None,
+        settled: Iterable[Overlay] = (),
+        live: Mapping[int, list[Overlay]] | None = None,
+        journals: Mapping[int, dict[str, int]] | None = None,
+        damage: Iterable[str] = (),
+        unfolded: int = 0,
+    ) -> None:
         self.last = last
-        self.floor = floor                          # the entry up to which the snapshot goes
+        self.floor = floor  # the entry up to which the snapshot goes
         self.table = table
-        self.entries = dict(entries or {})          # those above the snapshot
+        self.entries = dict(entries or {})  # those above the snapshot
         self.claims = dict(claims or {})
-        self.journals = dict(journals or {})        # live claim -> {journal: bytes read}
+        self.journals = dict(journals or {})  # live claim -> {journal: bytes read}
         self.damage = list(damage)
-        self.unfolded = unfolded                    # bytes of ended journals and of entries above the snapshot
+        self.unfolded = unfolded  # bytes of ended journals and of entries above the snapshot
         self._settled = list(settled)
         self._live = dict(live or {})
         self._rows: dict[str, Rows | None] = {}
@@ -142,8 +164,11 @@ class State:
         found = []
         for job in entry.tasks if entry else self.jobs():
             rows = self.rows(job)
-            found += [rows.record(row) for row in range(len(rows))
-                      if rows.generation(row) == number and not rows.final(row)] if rows else []
+            found += (
+                [rows.record(row) for row in range(len(rows)) if rows.generation(row) == number and not rows.final(row)]
+                if rows
+                else []
+            )
         return found
 
     def facts(self, number: int) -> list[dict[str, Any]]:

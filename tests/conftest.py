@@ -39,6 +39,7 @@ class Workspace:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.prefix: list[str] = []  # of the command line, such as `nice`
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -82,11 +83,13 @@ class Workspace:
 
     # -- processes -----------------------------------------------------------------------------------------------------
 
-    def start(self, *arguments: str, name: str = 'flow.py', directory: Path | None = None, **environ: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, name: str = 'flow.py', directory: Path | None = None, **environ: str
+    ) -> subprocess.Popen[str]:
         """The script as a process group of its own, under way."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith('AWFLOW_')}
         return subprocess.Popen(
-            [sys.executable, name, *arguments], cwd=directory or self.path, text=True, start_new_session=True,
+            [*self.prefix, sys.executable, name, *arguments], cwd=directory or self.path, text=True, start_new_session=True,
             env={**inherited, 'AWFLOW_PROGRESS': '0', **environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -94,6 +97,12 @@ class Workspace:
         """The script, to its end."""
         before = self.attempts(directory)
         return self.finish(self.start(*arguments, name=name, directory=directory, **environ), before, directory)
+
+    def again(self) -> list[str]:
+        """What a run that must succeed executes."""
+        ran = self.run()
+        assert ran.returncode == 0, ran
+        return ran.executed
 
     def finish(self, process: subprocess.Popen[str], before: dict[str, Record], directory: Path | None = None) -> Ran:
         """Wait for a process that was started; `before` are the attempts known by then."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GRAPHS = int(os.environ.get('STRESS_GRAPHS', '6'))
 SEED = int(os.environ.get('STRESS_SEED', '0'))
-STEPS = 6
+STEPS = 9
 
 
 # -- large -------------------------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ class Model:
         done = []
         for _ in range(self.chance.choice((0, 1, 1, 2, 3))):
             name = self.chance.choice(self.names)
-            what = self.chance.choice(('constant', 'noise', 'delete', 'edit', 'break', 'mend', 'edge', 'schedule'))
+            what = self.chance.choice(('constant', 'noise', 'delete', 'edit', 'break', 'mend', 'edge', 'schedule', 'schedule'))
             constant, noise = self.code[name]
             if what == 'constant':
                 self.code[name] = (constant + 100, noise)
@@ -227,7 +227,9 @@ class Model:
 
     def _demanded(self, order: list[str], verdict: dict[str, str]) -> set[str]:
         """The least set that holds what must run, what is below it, and what that needs."""
-        inside = {name for name in order if verdict[name] == 'outdated' or (verdict[name] == 'missing' and name in self.scheduled)}
+        inside = {
+            name for name in order if verdict[name] == 'outdated' or (verdict[name] == 'missing' and name in self.scheduled)
+        }
         while True:
             more = {name for name in order if name not in inside and self._joins(name, order, verdict, inside)}
             if not more:
@@ -259,7 +261,12 @@ def test_random_graphs_under_random_edits_do_what_the_model_says(workspace: Work
         executed, failed = model.run()
         ran = workspace.run()
         story.append((done, executed, failed))
-        assert (sorted(ran.executed), sorted(ran.failed)) == (sorted(executed), sorted(failed)), (seed, model.upstream, story, ran)
+        assert (sorted(ran.executed), sorted(ran.failed)) == (sorted(executed), sorted(failed)), (
+            seed,
+            model.upstream,
+            story,
+            ran,
+        )
         assert ran.returncode == (1 if failed else 0)
         disk = {name: workspace.read(f'out-{name}') for name in model.names if workspace.exists(f'out-{name}')}
         assert disk == model.disk, (seed, story)

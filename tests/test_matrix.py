@@ -102,8 +102,12 @@ PARTNERS = """
 
 
 @pytest.mark.parametrize('mode', ['all', 'any'])
-@pytest.mark.parametrize(('status', 'expected'), [('success', {'good'}), ('failure', {'bad', 'skipped'}), ('any', {'good', 'bad', 'skipped'})])
-def test_elements_start_by_how_their_own_partner_ended(workspace: Workspace, mode: str, status: str, expected: set[str]) -> None:
+@pytest.mark.parametrize(
+    ('status', 'expected'), [('success', {'good'}), ('failure', {'bad', 'skipped'}), ('any', {'good', 'bad', 'skipped'})]
+)
+def test_elements_start_by_how_their_own_partner_ended(
+    workspace: Workspace, mode: str, status: str, expected: set[str]
+) -> None:
     workspace.script(PARTNERS.format(mode=mode, status=status))
     ran = workspace.run()
     assert {name for name in ran.executed if name.startswith('down')} == {f"down['{v}']" for v in expected}, ran

@@ -78,7 +78,9 @@ def succeeded(workspace: Workspace, stale: frozenset[str] = frozenset()) -> set[
 
 def whole(workspace: Workspace, task: str, turn: int) -> bool:
     """Whether a task's file is as it should be."""
-    return workspace.exists(f'out-{task}') and workspace.read(f'out-{task}') == ''.join(f'{turn}-{piece}.' for piece in range(4))
+    return workspace.exists(f'out-{task}') and workspace.read(f'out-{task}') == ''.join(
+        f'{turn}-{piece}.' for piece in range(4)
+    )
 
 
 def kill(process: subprocess.Popen[str]) -> bool:

@@ -86,7 +86,7 @@ class LocalBackend:
         self.retries: dict[Row, int] = {}
         self.interrupt = Interrupt()
         self._looked = self._synced = self._metered = monotonic()
-        self._lost_claim = False
+        self._total, self._concluded, self._settled = len(self.frontier.open), 0, 0
 
     def run(self) -> None:
         """Until nothing is left to start or to wait for. Raises KeyboardInterrupt or SystemExit when told to stop."""
@@ -97,6 +97,7 @@ class LocalBackend:
                     if self.interrupt.count and not self.children:
                         break
             finally:
+                self._show()
                 self.session.sync()
         self.interrupt.reraise()
 
@@ -119,6 +120,14 @@ class LocalBackend:
             return
         for event in self.pool.wait(self._patience()):
             self._handle(event)
+        self._show()
+
+    def _show(self) -> None:
+        """Tell the display of tasks that ended without an attempt of this run."""
+        settled = self._total - len(self.frontier.open) - self._concluded
+        if settled > self._settled:
+            self.display.settled(settled - self._settled)
+            self._settled = settled
         self.display.tick()
 
     def _patience(self) -> float:
@@ -245,6 +254,7 @@ class LocalBackend:
         again = again and not self.interrupt.count
         self.session.ended(attempt, outcome, report, usage, last=not again)
         name = self.session.name(attempt.task)
+        self._concluded += not again
         self.display.ended(name, outcome, (report.get('error') or {}).get('line', ''), again)
         if again:
             self.retries[attempt.task] = attempt.retry + 1

@@ -7,7 +7,7 @@ import click
 from awflow.cli.options import state_option, workflow_option
 
 
-@click.command(epilog="Example: awflow dump | jq 'select(.kind == \"record\") | .outcome'")
+@click.command(epilog='Example: awflow dump | jq \'select(.kind == "record") | .outcome\'')
 @state_option
 @workflow_option
 def dump(root: str, workflow: str | None) -> None:

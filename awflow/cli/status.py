@@ -82,9 +82,7 @@ def _table(found: list[Tally], now: float) -> Table:
     table.add_column('took', justify='right', no_wrap=True)
     for tally in found:
         took = duration(tally.seconds) if tally.ended else ''
-        table.add_row(
-            visible(tally.job), str(tally.tasks), _outcomes(tally), _verified(tally), moment(tally.ended, now), took
-        )
+        table.add_row(visible(tally.job), str(tally.tasks), _outcomes(tally), _verified(tally), moment(tally.ended, now), took)
     return table
 
 

@@ -187,4 +187,3 @@ def _survey(found: list[LastAttempt]) -> None:
 
 def _some(keys: list[str]) -> str:
     return f'[{", ".join(keys[:SHOWN])}{", ..." if len(keys) > SHOWN else ""}]'
-

@@ -66,6 +66,4 @@ def chosen(root: str, workflow: str | None) -> list[str]:
         return known
     if not known:
         raise StateError('no workflow has run with this state yet', 'Run a script that calls schedule().', state=root)
-    raise StateError(
-        'there is no workflow {_name!r}', 'Use one of those.', known=', '.join(known), state=root, _name=workflow
-    )
+    raise StateError('there is no workflow {_name!r}', 'Use one of those.', known=', '.join(known), state=root, _name=workflow)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TAG: Final = f'{sys.version_info[0]}{sys.version_info[1]}'
 EXTENDED: Final = opcode.opmap['EXTENDED_ARG']
+SKIPPED: Final = frozenset({0, opcode.opmap['NOP']})  # inline caches; what the compiler leaves to have a line to stop at
 MEANINGFUL_FLAGS: Final = 0x03AF  # how it is called and whether it yields; not nesting, docstring or __future__
 HAS_CONST: Final = frozenset(opcode.hasconst)
 HAS_NAME: Final = frozenset(opcode.hasname)
@@ -48,7 +49,7 @@ def instructions(code: CodeType) -> Iterator[tuple[int, int]]:
         argument = data[i + 1] | extension
         if operation == EXTENDED:
             extension = argument << 8
-        elif operation:  # 0 is an inline cache
+        elif operation not in SKIPPED:
             extension = 0
             yield operation, argument
 

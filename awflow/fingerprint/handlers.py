@@ -125,9 +125,7 @@ def _method(hasher: Hasher, value: types.MethodType, node: Node) -> bytes:
     owner = module_of(type(value.__self__))
     if is_member(hasher.project, value, owner, value.__name__):  # random.shuffle: a method of a hidden object of its module
         return known_by_name(hasher, value, owner, value.__name__, node)
-    return (
-        b'method' + hasher.encode(value.__func__, node, '.__func__') + hasher.encode(value.__self__, node, '.__self__')
-    )
+    return b'method' + hasher.encode(value.__func__, node, '.__func__') + hasher.encode(value.__self__, node, '.__self__')
 
 
 def _builtin(hasher: Hasher, value: types.BuiltinMethodType, node: Node) -> bytes:

@@ -98,9 +98,7 @@ class Modules:
     def imported_by(self, name: str) -> list[Found]:
         """Modules that a whole module of the project imports, anywhere in its text."""
         found = self.find(name)
-        file = (
-            self.sources.file(found.path) if found is not None and found.path and found.path.endswith('.py') else None
-        )
+        file = self.sources.file(found.path) if found is not None and found.path and found.path.endswith('.py') else None
         if found is None or file is None:
             return []
         package = name if found.folders else name.rpartition('.')[0]

@@ -39,9 +39,7 @@ class Names:
 
     def __init__(self) -> None:
         self.loaded: dict[tuple[str, ...], None] = {}  # chains that start at a global
-        self.free: dict[
-            str, dict[tuple[str, ...], None]
-        ] = {}  # attributes read from a variable of an enclosing function
+        self.free: dict[str, dict[tuple[str, ...], None]] = {}  # attributes read from a variable of an enclosing function
         self.optional: set[str] = set()  # read in a class body, where it may be an attribute of the class
         self.assigned: set[str] = set()  # `global n; n = ...`
         self.written: set[tuple[str, ...]] = set()  # `util.n = ...`
@@ -80,9 +78,7 @@ class _Reader:
         self.constants: tuple[object, object] = (None, None)  # the last two: IMPORT_NAME takes them from the stack
         own = code.co_varnames
         cells = tuple(name for name in code.co_cellvars if name not in own)
-        self.variables = (
-            own + cells + code.co_freevars if sys.version_info >= (3, 11) else code.co_cellvars + code.co_freevars
-        )
+        self.variables = own + cells + code.co_freevars if sys.version_info >= (3, 11) else code.co_cellvars + code.co_freevars
 
     def read(self) -> Names:
         for operation, argument in instructions(self.code):

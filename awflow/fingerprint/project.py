@@ -28,8 +28,10 @@ class Project:
         self._places: tuple[str, tuple[str, ...]] | None = None
 
     def trust(self, function: FunctionType) -> None:
-        """Count the file of a job's function as the user's own, wherever it is."""
-        self._files.setdefault(function.__code__.co_filename, LOCAL)
+        """Count the file of a job's function as the user's own, even outside the root, if it is not installed."""
+        filename = function.__code__.co_filename
+        if self._owner(os.path.realpath(filename)) is None:
+            self._files[filename] = LOCAL
 
     def of_function(self, function: FunctionType) -> str:
         """Origin of a function, by the file of its code; by its module where the code has no file."""
@@ -82,6 +84,10 @@ class Project:
         return origin
 
     def _located(self, path: str) -> str:
+        return self._owner(path) or (LOCAL if path.startswith(self.root) else INSTALLED)
+
+    def _owner(self, path: str) -> str | None:
+        """Whether a file belongs to Python or to an installed package; None if to neither, wherever the root is."""
         if '/site-packages/' in path or '/dist-packages/' in path:
             return INSTALLED
         if self._places is None:
@@ -89,9 +95,7 @@ class Project:
         standard, installed = self._places
         if path.startswith(standard):
             return STANDARD
-        if path.startswith(installed):
-            return INSTALLED
-        return LOCAL if path.startswith(self.root) else INSTALLED
+        return INSTALLED if path.startswith(installed) else None
 
 
 def file_of(module: ModuleType) -> str | None:

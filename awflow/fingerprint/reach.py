@@ -63,7 +63,7 @@ class Walk:
         self.packages: dict[str, None] = {}
         self.names: dict[object, str] = {}  # component of each thing that was reached
         self.counts: dict[str, int] = {}  # how many have the same name
-        self.seen: dict[tuple[int, str], FunctionType] = {}  # whose closures and defaults were looked at
+        self.seen: dict[int, tuple[FunctionType, str]] = {}  # whose captured values are components, and of what name
         self.queue: deque[tuple[str, Any]] = deque()
 
     def _fork(self) -> Walk:
@@ -121,9 +121,7 @@ class Walk:
                 self._function(component, target)
             elif isinstance(target, type):
                 self._through(loaded_module(target.__module__))
-                self.components[component] = self._text(
-                    component, self.memo.opened(target, component.partition(' ')[2])
-                )
+                self.components[component] = self._text(component, self.memo.opened(target, component.partition(' ')[2]))
             else:
                 self._whole_module(component, target)
 
@@ -172,10 +170,13 @@ class Walk:
     def _use_function(self, use: Use, where: str, owner: str) -> None:
         label = self._seen_as(*label_of(use.target))
         component = self._refer(use.target)
-        as_expected = component == f'helper {label}' and _names_it(where, label, use)
-        if not as_expected:
-            self._bind(where, component)
-        self._captured(use.target, label if as_expected else where.removeprefix('global '))
+        if component == f'helper {label}' and _names_it(where, label, use):
+            self._captured(use.target, label)
+        elif component.startswith('code of '):  # recursion; the name may stand for another variant of the function
+            self._captured(use.target, where)
+        else:
+            first = self._captured(use.target, where.removeprefix('global '))
+            self._bind(where, component, first)
 
     def _use_class(self, use: Use, where: str, owner: str) -> None:
         label = self._seen_as(use.target.__module__, short(use.target.__qualname__))
@@ -201,17 +202,13 @@ class Walk:
         self._imported(use.target)
 
     def _use_assigned(self, use: Use, where: str, owner: str) -> None:
-        self._note(
-            'assigned', where, f'{owner} assigns it, so its value does not count; pass it as an argument if it should'
-        )
+        self._note('assigned', where, f'{owner} assigns it, so its value does not count; pass it as an argument if it should')
 
     def _use_dynamic(self, use: Use, where: str, owner: str) -> None:
-        self._note(
-            'dynamic', f'{use.name} in {owner}', 'what it runs is not seen; import or call it by name, or set version='
-        )
+        self._note('dynamic', f'{use.name} in {owner}', 'what it runs is not seen; import or call it by name, or set version=')
 
-    def _bind(self, where: str, component: str) -> None:
-        self.components[where] = f'v:{_hex(component)} <{component}>'
+    def _bind(self, where: str, component: str, captured: str = '') -> None:
+        self.components[where] = f'v:{_hex(component, captured.encode())} <{component}>'
 
     def _imported(self, found: Found) -> None:
         if found.origin != LOCAL:
@@ -226,16 +223,18 @@ class Walk:
 
     # What a function captured.
 
-    def _captured(self, f: FunctionType, label: str, keep: bool = False) -> None:
-        if (id(f), label) in self.seen:
-            return
-        self.seen[id(f), label] = f
+    def _captured(self, f: FunctionType, label: str, keep: bool = False) -> str:
+        """Add what a function captured, once; the name under which that was done tells it from others of the same code."""
+        if id(f) in self.seen and not keep:
+            return self.seen[id(f)][1]
+        self.seen[id(f)] = (f, label)
         free = self.memo.code(f.__code__)[1].free
         for component, name, value in held_by(f, label):
             if value is UNBOUND:
                 self.components[component] = 'v:unbound'
             elif not self._ignored(component, name, name):
                 self._held(component, name, value, free.get(name) or WHOLE, keep)
+        return label
 
     def _held(self, component: str, name: str, value: Any, chains: Iterable[tuple[str, ...]], keep: bool) -> None:
         if keep:
@@ -336,9 +335,7 @@ class Walk:
         self.notes.setdefault((kind, name), Note(kind, name, cure))
 
     def _note_big(self, component: str) -> None:
-        self._note(
-            'big', component, 'it is over 10 MB or slow to digest at every start; load it in the function instead'
-        )
+        self._note('big', component, 'it is over 10 MB or slow to digest at every start; load it in the function instead')
 
 
 def held_by(f: FunctionType, label: str) -> list[tuple[str, str, Any]]:
@@ -352,8 +349,9 @@ def held_by(f: FunctionType, label: str) -> list[tuple[str, str, Any]]:
     for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
         if name != '__class__':  # where `super()` finds it: the class is reached through its instances
             held.append((f'closure {name} of {label}', name, _content(cell)))
-    if '__wrapped__' in f.__dict__:
-        held.append((f'closure __wrapped__ of {label}', '__wrapped__', f.__dict__['__wrapped__']))
+    wrapped = f.__dict__.get('__wrapped__', UNBOUND)
+    if all(value is not wrapped for _, _, value in held) and wrapped is not UNBOUND:  # else the wrapper's closure has it
+        held.append((f'closure __wrapped__ of {label}', '__wrapped__', wrapped))
     return held
 
 

@@ -87,9 +87,7 @@ class Resolver:
             value = inside.get(name, submodule)
         yield from self._classify(value, module, name, chain[step + 1 :], spelling)
 
-    def _classify(
-        self, value: Any, module: str, name: str, attributes: tuple[str, ...], spelling: str
-    ) -> Iterator[Use]:
+    def _classify(self, value: Any, module: str, name: str, attributes: tuple[str, ...], spelling: str) -> Iterator[Use]:
         if self.hasher.is_job(value):
             plain = bool(attributes) and attributes[0] in READS_OF_JOB
             yield Use('job', module, name, spelling.removesuffix('.' + '.'.join(attributes)), value, not plain)
@@ -113,9 +111,7 @@ class Resolver:
         own_name = getattr(value, '__qualname__', None)
         return isinstance(own_name, str) and is_member(self.hasher.project, value, module_of(value), own_name)
 
-    def _module(
-        self, value: ModuleType, module: str, name: str, attributes: tuple[str, ...], spelling: str
-    ) -> Iterator[Use]:
+    def _module(self, value: ModuleType, module: str, name: str, attributes: tuple[str, ...], spelling: str) -> Iterator[Use]:
         origin = self.hasher.project.of_module(value)
         full = value.__name__
         if origin == LOCAL:

@@ -58,9 +58,7 @@ class Bench:
         self._payloads += 1
         path = self.directory / f'payload-{self._payloads}'
         jobs = {definition.name: definition for definition in definitions}
-        write(
-            str(path), jobs, sys_path=sys_path or sys.path, cwd=str(self.directory), script='script.py', modules=modules
-        )
+        write(str(path), jobs, sys_path=sys_path or sys.path, cwd=str(self.directory), script='script.py', modules=modules)
         return path
 
     def load(self, *definitions: Definition, **options: Any) -> None:

@@ -71,11 +71,15 @@ def source(body: str) -> str:
 @pytest.mark.parametrize('start', ['start(False)', 'start(True)', 'orphan()'])
 @pytest.mark.parametrize('end', ['return', 'raise ValueError', 'os._exit(3)', 'os.kill(os.getpid(), 9)'])
 def test_what_a_task_leaves_behind_is_killed_when_it_ends(bench, start, end):
-    bench.load(bench.define(source(f"""
+    bench.load(
+        bench.define(
+            source(f"""
         def f():
             {start}
             {end}
-    """)))
+    """)
+        )
+    )
     bench.launch(bench.order())
     bench.until(Exited)
     (pid,) = pids_of(bench.text())
@@ -83,11 +87,16 @@ def test_what_a_task_leaves_behind_is_killed_when_it_ends(bench, start, end):
 
 
 def test_what_another_task_started_is_left_alone(bench):
-    bench.load(bench.define(source("""
+    bench.load(
+        bench.define(
+            source("""
         def f():
             orphan()
             signal.pause()
-    """)), bench.define('import os\ndef g(): os._exit(1)', 'g'))
+    """)
+        ),
+        bench.define('import os\ndef g(): os._exit(1)', 'g'),
+    )
     bench.launch(bench.order(), slot=0)
     bench.until(lambda event: pids_of(bench.text(0)))
     bench.launch(bench.order('g'), slot=1)
@@ -100,7 +109,9 @@ def test_what_another_task_started_is_left_alone(bench):
 
 
 def test_a_signal_reaches_the_whole_group(bench):
-    bench.load(bench.define(source("""
+    bench.load(
+        bench.define(
+            source("""
         def f():
             script = 'trap "echo told >&2; exit 0" TERM; echo; while :; do sleep 0.05; done'
             process = subprocess.Popen(['sh', '-c', script], stdout=subprocess.PIPE)
@@ -110,7 +121,9 @@ def test_a_signal_reaches_the_whole_group(bench):
                 process.wait()
             finally:
                 print('shell', process.wait())
-    """)))
+    """)
+        )
+    )
     bench.launch(bench.order())
     bench.says(b'ready\n')
     bench.pool.signal(0, signal.SIGTERM)
@@ -120,12 +133,16 @@ def test_a_signal_reaches_the_whole_group(bench):
 
 
 def test_closing_the_pool_kills_what_runs(bench):
-    bench.load(bench.define(source("""
+    bench.load(
+        bench.define(
+            source("""
         def f():
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             start(False), start(True), orphan()
             signal.pause()
-    """)))
+    """)
+        )
+    )
     bench.launch(bench.order())
     bench.until(lambda event: len(pids_of(bench.text())) == 3)
     pids = [*pids_of(bench.text()), bench.pids[0], *(pid for pid, _ in bench.pool.pids)]

@@ -115,13 +115,16 @@ def test_a_condition_that_cannot_travel_is_named_too(bench, ensure):
 
 
 def test_a_module_of_the_project_travels_as_it_was_in_memory(bench, module):
-    util = module('util', """
+    util = module(
+        'util',
+        """
         n, flag = 1, None
         def init():
             global flag
             flag = n
         class Model: pass
-    """)
+    """,
+    )
     util.n = 5
     definition = bench.define("""
         import pickle, util
@@ -138,13 +141,16 @@ def test_a_module_of_the_project_travels_as_it_was_in_memory(bench, module):
 
 
 def test_a_job_in_a_module_shares_the_globals_of_the_module(bench, module):
-    jobs = module('jobs', """
+    jobs = module(
+        'jobs',
+        """
         table = []
         def fill(): table.append(1)
         def f():
             fill()
             print(table)
-    """)
+    """,
+    )
     definition = bench.define('f = None')
     definition.function = jobs.f
     assert outcome(bench, definition, [jobs]) == ('succeeded', '[1]\n')
@@ -172,12 +178,15 @@ def test_a_module_that_cannot_travel_is_imported_by_the_task(bench, module):
 
 
 def test_a_module_that_pickles_but_does_not_unpickle_is_imported_too(bench, module):
-    util = module('util', """
+    util = module(
+        'util',
+        """
         class Bad:
             def __reduce__(self): return int, ('x',)
         bad = Bad()
         def g(): return 3
-    """)
+    """,
+    )
     definition = bench.define('import util\ndef f(): print(util.g())')
     assert outcome(bench, definition, [util]) == ('succeeded', '3\n')
 

@@ -64,7 +64,8 @@ def test_a_crash_ends_one_task_and_the_next_one_runs(bench, how, number):
 
 
 def test_sigterm_lets_the_function_clean_up_and_is_reported_as_cancelled(bench):
-    bench.load(bench.define("""
+    bench.load(
+        bench.define("""
         import time
         def f():
             try:
@@ -74,7 +75,8 @@ def test_sigterm_lets_the_function_clean_up_and_is_reported_as_cancelled(bench):
                 print('swallowed')
             finally:
                 print('cleaned')
-    """))
+    """)
+    )
     bench.launch(bench.order())
     bench.says(b'ready\n')
     bench.pool.signal(0, signal.SIGTERM)
@@ -85,7 +87,8 @@ def test_sigterm_lets_the_function_clean_up_and_is_reported_as_cancelled(bench):
 
 
 def test_sigterm_that_the_function_swallows_is_still_no_success(bench):
-    bench.load(bench.define("""
+    bench.load(
+        bench.define("""
         import time
         def f():
             try:
@@ -93,7 +96,8 @@ def test_sigterm_that_the_function_swallows_is_still_no_success(bench):
                 while True: time.sleep(0.05)
             except BaseException:
                 return
-    """))
+    """)
+    )
     bench.launch(bench.order())
     bench.says(b'ready\n')
     bench.pool.signal(0, signal.SIGTERM)
@@ -102,7 +106,8 @@ def test_sigterm_that_the_function_swallows_is_still_no_success(bench):
 
 
 def test_a_second_sigterm_does_not_interrupt_the_cleanup(bench):
-    bench.load(bench.define("""
+    bench.load(
+        bench.define("""
         import os, signal, time
         def f():
             try:
@@ -111,7 +116,8 @@ def test_a_second_sigterm_does_not_interrupt_the_cleanup(bench):
             finally:
                 os.kill(os.getpid(), signal.SIGTERM)
                 print('cleaned')
-    """))
+    """)
+    )
     bench.launch(bench.order())
     bench.says(b'ready\n')
     bench.pool.signal(0, signal.SIGTERM)
@@ -254,12 +260,14 @@ def test_each_number_of_threads_has_a_zygote_that_was_started_with_it(bench):
 def test_tasks_do_not_draw_the_same_random_numbers(bench):
     numpy = pytest.importorskip('numpy')
     assert numpy
-    bench.load(bench.define("""
+    bench.load(
+        bench.define("""
         import random
         import numpy as np
         np.random.random()
         def f(): print(random.random(), np.random.random())
-    """))
+    """)
+    )
     for slot in range(2):
         bench.launch(bench.order(), slot=slot)
     bench.until(lambda event: len(bench.exits) == 2)

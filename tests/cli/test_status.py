@@ -71,9 +71,7 @@ def test_a_run_at_work_is_shown_with_what_runs_and_what_waits(workspace: Any, he
     assert f'run {claim["run"]}  alive' in shown
 
 
-def test_what_a_killed_run_left_is_crashed_before_anybody_ends_its_claim(
-    workspace: Any, held: Any, awflow: Any
-) -> None:
+def test_what_a_killed_run_left_is_crashed_before_anybody_ends_its_claim(workspace: Any, held: Any, awflow: Any) -> None:
     held.kill()
     shown = awflow('status', cwd=workspace.directory).out
     assert '1 succeeded, 1 crashed' in shown

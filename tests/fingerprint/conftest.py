@@ -40,7 +40,9 @@ class Project:
     def load(self, text: str | None = None, **others: str) -> ModuleType:
         """Import `flow` anew after writing it and the other modules."""
         for name, source in {**others, **({} if text is None else {'flow': text})}.items():
-            self.write(name.replace('__', '.') if not name.endswith('__init__') else name.replace('__init__', '/__init__'), source)
+            self.write(
+                name.replace('__', '.') if not name.endswith('__init__') else name.replace('__init__', '/__init__'), source
+            )
         for name in list(sys.modules):
             file = getattr(sys.modules[name], '__file__', None)
             if file and str(file).startswith(str(self.root)):

@@ -18,12 +18,14 @@ from awflow.fingerprint.canonical import digest_of, dump
 from awflow.fingerprint.names import names_of
 from awflow.fingerprint.source import Sources
 
-STDLIB = (
-    'argparse ast asyncio.base_events bisect calendar cmd code codecs collections concurrent.futures.thread configparser '
-    'contextlib copy csv dataclasses datetime decimal difflib dis enum fractions functools gettext glob gzip heapq html.parser '
-    'http.client inspect io json.decoder locale logging mimetypes numbers operator os pathlib pickle pprint queue random re '
-    'sched shelve shlex shutil statistics string subprocess tarfile textwrap threading tokenize traceback typing uuid warnings'
-).split()
+STDLIB = [
+    'argparse', 'ast', 'asyncio.base_events', 'bisect', 'calendar', 'cmd', 'code', 'codecs', 'collections',
+    'concurrent.futures.thread', 'configparser', 'contextlib', 'copy', 'csv', 'dataclasses', 'datetime', 'decimal',
+    'difflib', 'dis', 'enum', 'fractions', 'functools', 'gettext', 'glob', 'gzip', 'heapq', 'html.parser',
+    'http.client', 'inspect', 'io', 'json.decoder', 'locale', 'logging', 'mimetypes', 'numbers', 'operator', 'os',
+    'pathlib', 'pickle', 'pprint', 'queue', 'random', 're', 'sched', 'shelve', 'shlex', 'shutil', 'statistics',
+    'string', 'subprocess', 'tarfile', 'textwrap', 'threading', 'tokenize', 'traceback', 'typing', 'uuid', 'warnings',
+]  # fmt: skip
 
 
 def functions_of(module: types.ModuleType) -> list[types.FunctionType]:
@@ -218,7 +220,7 @@ def test_methods_decorated_and_nested_functions_are_found(project: Any) -> None:
 
 
 def test_names_are_read_with_the_attributes_that_follow() -> None:
-    text = '''
+    text = """
         def f(p):
             global counter
             counter += 1
@@ -228,11 +230,13 @@ def test_names_are_read_with_the_attributes_that_follow() -> None:
             class K:
                 k = glob
             return [x.y for x in items], lambda: (free, mod.g), vars(mod)
-    '''
+    """
     space: dict[str, Any] = {}
     exec(textwrap.dedent(text), space)
     names = names_of(space['f'].__code__)
-    assert {('counter',), ('mod', 'deep', 'g'), ('glob',), ('items',), ('free',), ('mod', 'g'), ('vars',), ('mod',)} <= set(names.loaded)
+    assert {('counter',), ('mod', 'deep', 'g'), ('glob',), ('items',), ('free',), ('mod', 'g'), ('vars',), ('mod',)} <= set(
+        names.loaded
+    )
     assert names.assigned == {'counter'}
     assert names.written == {('mod', 'n')}
     assert set(names.imports) == {('a.b', 0, ()), ('c', 2, ('d', 'e'))}

@@ -39,7 +39,7 @@ def test_the_digest_follows_the_components_not_their_order_nor_what_is_shown() -
 
 def test_differences_name_what_is_nearest_to_the_job_first() -> None:
     kinds = ['package p', 'module m', 'global g', 'default d of f', 'closure c of f', 'class C', 'helper h', 'code of f']
-    old = {name: f'v:{A} 1' for name in kinds[1:]}
+    old = dict.fromkeys(kinds[1:], f'v:{A} 1')
     new = {name: f'v:{B} 2' for name in kinds if name != 'code of f'} | {'global same': f'v:{A}'}
     found = difference({**old, 'global same': f'v:{A} shown'}, new)
     assert [name for name, _, _ in found] == kinds[::-1]

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-UTIL = '''
+UTIL = """
 N = 5
 def g(x): return x + N
-'''
-SCRIPT = '''
+"""
+SCRIPT = """
 import functools, json, os, sys
 from dataclasses import dataclass, field
 from enum import Enum
@@ -43,7 +43,7 @@ if __name__ == '__main__':
     root = os.path.dirname(os.path.abspath(__file__))
     found = Fingerprinter(root, lambda value: False).function(f)
     print(json.dumps([found.components, found.digest, found.captured]))
-'''
+"""
 
 
 def run(root: Path, program: str, *arguments: str, **environment: str) -> Any:
@@ -65,10 +65,18 @@ def test_a_fingerprint_depends_neither_on_hash_seed_nor_on_directory_nor_on_line
     two = run(written(tmp_path / 'sub/two', '# moved\n\n'), 'main.py', PYTHONHASHSEED='2')
     assert one == two
     assert str(tmp_path) not in json.dumps(one)
-    assert {'code of f', 'helper cached', 'helper Model.fit', 'helper util.g', 'class Model', 'class Kind', 'global util.N'} <= set(one[0])
+    assert {
+        'code of f',
+        'helper cached',
+        'helper Model.fit',
+        'helper util.g',
+        'class Model',
+        'class Kind',
+        'global util.N',
+    } <= set(one[0])
 
 
-CHILD = '''
+CHILD = """
 import json, os, sys, cloudpickle
 from awflow.fingerprint import Fingerprinter
 with open('function.pkl', 'rb') as file:
@@ -76,8 +84,8 @@ with open('function.pkl', 'rb') as file:
 assert 'flow' not in sys.modules
 found = Fingerprinter(os.getcwd(), lambda value: False).function(f)
 print(json.dumps([found.components, [module.__name__ for module in found.modules]]))
-'''
-PICKLING = '''
+"""
+PICKLING = """
 import cloudpickle, sys, json, os
 sys.path.insert(0, os.getcwd())
 import {module} as flow
@@ -86,8 +94,8 @@ cloudpickle.register_pickle_by_value(flow)
 with open('function.pkl', 'wb') as file:
     cloudpickle.dump(flow.f, file)
 print(json.dumps(Fingerprinter(os.getcwd(), lambda value: False).function(flow.f).components))
-'''
-FLOW = '''
+"""
+FLOW = """
 import math
 n = 3
 class Model:
@@ -96,7 +104,7 @@ class Model:
 def g(x): return math.sqrt(x) + n
 def f(k=2):
     return g(k), Model().fit(), unbound
-'''
+"""
 
 
 def test_a_function_rebuilt_by_cloudpickle_has_the_fingerprint_of_the_original(tmp_path: Path) -> None:

@@ -17,7 +17,10 @@ UNCHANGED = {
         'from conftest_job import job\n@job\ndef g():\n    return 1\ndef f():\n    return g.result()',
         'from conftest_job import job\n@job\ndef g():\n    return 2\ndef f():\n    return g.result()',
     ),
-    'another attribute of a module': ('import util\ndef f():\n    return util.g()', 'import util\ndef f():\n    return util.g()'),
+    'another attribute of a module': (
+        'import util\ndef f():\n    return util.g()',
+        'import util\ndef f():\n    return util.g()',
+    ),
     'a global it assigns': ('n = 1\ndef f():\n    global n\n    n += 1', 'n = 2\ndef f():\n    global n\n    n += 1'),
     'the order of methods': (
         'class C:\n    def a(self): return 1\n    def b(self): return 2\ndef f():\n    return C()',
@@ -36,7 +39,9 @@ UNCHANGED = {
 def test_does_not_count(project: Any, case: str) -> None:
     old, new = UNCHANGED[case]
     util = ('def g(): return 1\ndef other(): return 1\nn = 3', 'def g(): return 1\ndef other(): return 2\nn = 4')
-    job = 'class Job:\n    def __init__(self, f): self.function, self.name = f, f.__name__\n    def result(self): ...\njob = Job'
+    job = (
+        'class Job:\n    def __init__(self, f): self.function, self.name = f, f.__name__\n    def result(self): ...\njob = Job'
+    )
     project.fingerprinter = lambda: _knowing_jobs(project)
     assert project.changes(old, new, util=util, conftest_job=job) == []
 
@@ -162,6 +167,26 @@ CHANGED = {
         'a = lambda: 1\nb = lambda: 2\nt = [a, b]\ndef f(): return a, b, t', 'a = lambda: 1\nb = lambda: 2\nt = [b, a]\ndef f(): return a, b, t',
         ['global t'],
     ),
+    'which of two closures a third name stands for': (
+        'def make(k):\n    def g(): return k\n    return g\na, b = make(1), make(2)\nc = a\ndef f(): return a(), b(), c()',
+        'def make(k):\n    def g(): return k\n    return g\na, b = make(1), make(2)\nc = b\ndef f(): return a(), b(), c()',
+        ['global c'],
+    ),
+    'what a function made by a factory captured': (
+        'def make(k):\n    def g(): return k\n    return g\na = make(1)\ndef f(): return a()',
+        'def make(k):\n    def g(): return k\n    return g\na = make(2)\ndef f(): return a()',
+        ['closure k of a'],
+    ),
+    'a default of a function that calls itself': (
+        'def f(n=1): return f(n)',
+        'def f(n=2): return f(n)',
+        ['default n of f', 'default n of global f'],
+    ),
+    'a closure of an inner function that calls itself': (
+        'def make(k):\n    def f(): return f() + k\n    return f\nf = make(1)',
+        'def make(k):\n    def f(): return f() + k\n    return f\nf = make(2)',
+        ['closure k of f'],
+    ),
     'an attribute of a function': (
         'def g(): ...\ng.k = 1\ndef f(): return g.k', 'def g(): ...\ng.k = 2\ndef f(): return g.k', ['global g.k'],
     ),
@@ -224,6 +249,14 @@ def test_installed_packages_count_by_name_and_the_standard_library_does_not(proj
     assert found.packages['numpy']
 
 
+def test_the_file_of_a_jobs_function_is_the_users_own_outside_the_project_too(project: Any) -> None:
+    from awflow.fingerprint import Fingerprinter
+
+    flow = project.load('import util\ndef g(): return 1\ndef f(): return g(), util.g()', util='def g(): return 1')
+    found = Fingerprinter(str(project.root / 'elsewhere'), lambda value: False).function(flow.f)
+    assert set(found.components) == {'code of f', 'helper g', 'package util'}
+
+
 def test_nothing_depends_on_which_function_is_fingerprinted_first(project: Any) -> None:
     flow = project.load('''
         import functools
@@ -273,14 +306,14 @@ def test_a_job_that_is_only_asked_for_its_result_is_not_followed(project: Any) -
 
 
 def test_ignored_names_are_neither_digested_nor_followed(project: Any) -> None:
-    text = '''
+    text = """
         import util
         class Stubborn:
             def __reduce_ex__(self, protocol): raise TypeError
         rng = Stubborn()
         def g(): return rng
         def f(k=3): return g(), rng, util.n, util.m, util.h()
-    '''
+    """
     util = 'n = 1\nm = 2\ndef h(): ...'
     found = project.print_of(text, ignore=('rng', 'util.n', 'k', 'helper util.h'), util=util)
     assert set(found.components) == {'code of f', 'helper g', 'global util.m'}
@@ -304,6 +337,21 @@ def test_variants_of_one_loop_differ_in_what_they_captured_alone(project: Any) -
 def test_an_edit_of_the_code_leaves_what_was_captured_alone(project: Any) -> None:
     text = 'def g(): return {0}\ndef make(x, h):\n    def f(): return x, h(), {0}\n    return f\nf = make(1, g)'
     assert project.print_of(text.format(1)).captured == project.print_of(text.format(2)).captured
+
+
+def test_variants_that_call_themselves_are_told_apart(project: Any) -> None:
+    flow = project.load('''
+        fs = []
+        for x in (1, 2):
+            def f(k=x): return f(k) if k else 0
+            fs.append(f)
+    ''')  # fmt: skip
+    printer = project.fingerprinter()
+    forth = [printer.function(f) for f in flow.fs]
+    assert len({p.digest for p in forth}) == len({p.captured for p in forth}) == 2
+    printer = project.fingerprinter()
+    back = [printer.function(f) for f in reversed(flow.fs)]
+    assert [(p.components, p.captured) for p in forth] == [(p.components, p.captured) for p in reversed(back)]
 
 
 def test_a_closure_that_is_not_bound_yet_is_recorded_as_such(project: Any) -> None:

@@ -220,7 +220,7 @@ def test_functions_in_values_count_with_their_code_and_captured_values() -> None
     assert digest([adder(1)]) == digest([adder(1)]) != digest([adder(2)])
     assert digest([lambda x: x + 1]) != digest([lambda x: x + 2])
     assert digest({'a': lambda: 1, 'b': lambda: 2}) != digest({'a': lambda: 2, 'b': lambda: 1})
-    assert digest({lambda: 1, lambda: 2}) == digest({lambda: 2, lambda: 1})  # noqa: B033
+    assert digest({lambda: 1, lambda: 2}) == digest({lambda: 2, lambda: 1})
 
 
 def test_a_function_of_a_module_counts_by_name_although_it_is_a_method_of_a_hidden_object() -> None:

@@ -14,18 +14,42 @@ from awflow.state.liveness import Proc
 from awflow.state.record import Record
 from awflow.state.store import Store
 
-CALLS = ('listdir', 'read', 'create', 'open_append', 'write', 'fsync', 'flush', 'fsync_dir', 'link', 'unlink', 'rename',
-         'mkdir', 'stat')
+CALLS = (
+    'listdir',
+    'read',
+    'create',
+    'open_append',
+    'write',
+    'fsync',
+    'flush',
+    'fsync_dir',
+    'link',
+    'unlink',
+    'rename',
+    'mkdir',
+    'stat',
+)
 
 
 def digest(number: int) -> str:
-    return f'{number + 1:032x}'         # none is all zeros: that says that there is no digest
+    return f'{number + 1:032x}'  # none is all zeros: that says that there is no digest
 
 
 def done(task: str, number: int, generation: int, **fields: Any) -> Record:
     """A record of a task that succeeded, told apart by a number."""
-    return Record(**{'job': 'estimate', 'task': task, 'generation': generation, 'final': True, 'outcome': 'succeeded',
-                     'id': digest(number), 'end': digest(number), 'code': digest(1000), **fields})
+    return Record(
+        **{
+            'job': 'estimate',
+            'task': task,
+            'generation': generation,
+            'final': True,
+            'outcome': 'succeeded',
+            'id': digest(number),
+            'end': digest(number),
+            'code': digest(1000),
+            **fields,
+        }
+    )
 
 
 class StillDisk(Disk):
@@ -82,7 +106,7 @@ class CrashingDisk(InterruptedDisk):
         if self.calls == self.k:
             self.crashed = True
             if self.torn and name == 'write':
-                os.write(args[0], args[1][:len(args[1]) // 2])
+                os.write(args[0], args[1][: len(args[1]) // 2])
             raise Crash
         self.calls += 1
 
@@ -138,7 +162,7 @@ class LyingDisk(InterruptedDisk):
         if self._lie('stale handle'):
             raise OSError(errno.ESTALE, 'Stale file handle', path)
         data = super().read(path, offset, limit)
-        return data[:len(data) // 2] if self._lie('half') else data
+        return data[: len(data) // 2] if self._lie('half') else data
 
     def link(self, source: str, target: str) -> None:
         super().link(source, target)

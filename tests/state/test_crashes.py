@@ -18,7 +18,7 @@ class Victim:
 
     def __init__(self, root: str, disk: CrashingDisk) -> None:
         self.store = Store(root, 'pi', disk, Host(pid=100))
-        self.published: dict[str, tuple[int, str]] = {}     # key -> generation and id
+        self.published: dict[str, tuple[int, str]] = {}  # key -> generation and id
 
     def live(self) -> None:
         self.run('r1', ['0', '1'], first=1)
@@ -59,8 +59,12 @@ def survive(root: str, victim: Victim, where: str) -> None:
         assert rows.generation(row) > generation or rows.id(row) == id, f'{where}: {key} was published and is lost'
     evidence = store.evidence(store.read())
     assert all(found.state == 'dead' for found in evidence.values())
-    grant = store.publish(run='next', expected=store.read(), tasks={'estimate': ['0', '1', '2']},
-                          dead={number: found.why for number, found in evidence.items()})
+    grant = store.publish(
+        run='next',
+        expected=store.read(),
+        tasks={'estimate': ['0', '1', '2']},
+        dead={number: found.why for number, found in evidence.items()},
+    )
     assert grant is not None, where
     grant.journal.append([done('0', 99, grant.number).to_dict()])
     store.finish('next')
@@ -93,8 +97,8 @@ class PowerCut(CrashingDisk):
     def __init__(self, k: int) -> None:
         super().__init__(k)
         self._written: dict[int, str] = {}
-        self._safe: dict[str, int] = {}             # path -> bytes that are on the disk
-        self._names: dict[str, set[str]] = {}       # directory -> names made since its last fsync
+        self._safe: dict[str, int] = {}  # path -> bytes that are on the disk
+        self._names: dict[str, set[str]] = {}  # directory -> names made since its last fsync
 
     def open_append(self, path: str) -> int:
         new = not os.path.exists(path)
@@ -160,7 +164,7 @@ def test_who_takes_over_syncs_what_the_dead_wrote_before_vouching_for_it(root: s
     dying = Store(root, 'pi', StillDisk(), host)
     grant = dying.publish(run='r', expected=dying.read(), tasks={'estimate': ['0']})
     assert grant is not None
-    grant.journal.append([done('0', 1, 1).to_dict()])       # written, never fsynced
+    grant.journal.append([done('0', 1, 1).to_dict()])  # written, never fsynced
 
     disk = PowerCut(-1)
     disk._written[-1] = f'{root}/pi/ledger/{grant.journal.name}'

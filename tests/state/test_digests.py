@@ -70,7 +70,8 @@ def test_the_digest_of_a_file_is_that_of_its_bytes() -> None:
 
 @pytest.mark.parametrize('length', [7, 8, 9, 16, 17])
 def test_bigger_files_are_digested_in_chunks_that_do_not_depend_on_how_they_are_read(
-    length: int, monkeypatch: pytest.MonkeyPatch,
+    length: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(digests, 'CHUNK', 8)
     data = bytes(range(length))
@@ -79,7 +80,7 @@ def test_bigger_files_are_digested_in_chunks_that_do_not_depend_on_how_they_are_
     for size in (3, 8, 100):
         monkeypatch.setattr(digests, 'READ', size)
         found.add(cache().of('a'))
-    chunks = [data[at:at + 8] for at in range(0, length, 8)]
+    chunks = [data[at : at + 8] for at in range(0, length, 8)]
     whole = b''.join(bytes.fromhex(xxh3_128_hexdigest(chunk)) for chunk in chunks)
     assert found == {Content(xxh3_128_hexdigest(whole if len(chunks) > 1 else data), length)}
 

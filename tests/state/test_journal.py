@@ -19,9 +19,9 @@ OBJECTS: list[dict[str, Any]] = [{'job': 'merge', 'task': str(number), 'text': '
 def test_cut_at_any_byte_a_journal_yields_exactly_the_whole_lines_before_the_cut() -> None:
     frames = [frame(obj) for obj in OBJECTS]
     data = b''.join(frames)
-    ends = [sum(map(len, frames[:count + 1])) - 1 for count in range(len(frames))]     # the last newline may lack
+    ends = [sum(map(len, frames[: count + 1])) - 1 for count in range(len(frames))]  # the last newline may lack
     for cut in range(len(data) + 1):
-        assert list(parse(data[:cut])) == OBJECTS[:sum(end <= cut for end in ends)]
+        assert list(parse(data[:cut])) == OBJECTS[: sum(end <= cut for end in ends)]
 
 
 def test_a_line_cut_at_any_byte_does_not_harm_its_neighbours() -> None:
@@ -44,10 +44,10 @@ def test_a_reader_resumes_before_the_first_page_that_has_not_arrived() -> None:
     frames = [frame(obj) for obj in OBJECTS]
     arrived = b''.join(frames)
     start = len(frames[0])
-    holed = arrived[:start] + b'\0' * len(frames[1]) + arrived[start + len(frames[1]):]
+    holed = arrived[:start] + b'\0' * len(frames[1]) + arrived[start + len(frames[1]) :]
     damage: list[int] = []
     seen = list(parse(holed, damage))
-    seen += parse(arrived[resume(holed, damage):])
+    seen += parse(arrived[resume(holed, damage) :])
     assert all(obj in seen for obj in OBJECTS)
 
 
@@ -78,7 +78,7 @@ class FullDisk(StillDisk):
 
     def write(self, fd: int, data: bytes) -> int:
         if self._fail('write'):
-            return super().write(fd, data[:len(data) // 2])
+            return super().write(fd, data[: len(data) // 2])
         return super().write(fd, data)
 
     def fsync(self, fd: int) -> None:
@@ -87,10 +87,13 @@ class FullDisk(StillDisk):
         super().fsync(fd)
 
 
-@pytest.mark.parametrize(('call', 'error'), [('write', errno.ENOSPC), ('fsync', errno.ENOSPC), ('fsync', errno.EDQUOT),
-                                             ('fsync', errno.EIO)])
+@pytest.mark.parametrize(
+    ('call', 'error'), [('write', errno.ENOSPC), ('fsync', errno.ENOSPC), ('fsync', errno.EDQUOT), ('fsync', errno.EIO)]
+)
 def test_when_a_disk_fails_all_that_is_not_known_to_be_on_it_goes_to_a_new_file(
-    tmp_path: Path, call: str, error: int,
+    tmp_path: Path,
+    call: str,
+    error: int,
 ) -> None:
     journal = Journal(FullDisk(call, error, times=0), str(tmp_path), '1-r.1-host')
     journal.append(OBJECTS[:1])

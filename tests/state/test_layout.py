@@ -27,7 +27,11 @@ def test_file_names_are_safe_and_different_for_different_names(names: list[str])
 
 def test_ordinary_names_stay_readable() -> None:
     assert [safe(name) for name in ('fit~1a2b3c4d', 'parent[3]/sub', "'a'", '0.1')] == [
-        'fit~1a2b3c4d', 'parent%5B3%5D%2Fsub', '%27a%27', '0.1']
+        'fit~1a2b3c4d',
+        'parent%5B3%5D%2Fsub',
+        '%27a%27',
+        '0.1',
+    ]
 
 
 def test_the_state_is_found_from_below(root: str) -> None:
@@ -51,7 +55,10 @@ def test_what_is_made_says_what_it_is_and_is_for_its_owner_alone(root: str) -> N
 @pytest.mark.parametrize('mode', [0o775, 0o757])
 @pytest.mark.parametrize('below', ['', '/pi'])
 def test_a_state_that_others_may_write_to_is_refused_unless_they_are_trusted(
-    root: str, mode: int, below: str, monkeypatch: pytest.MonkeyPatch,
+    root: str,
+    mode: int,
+    below: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     succeeded(Store(root, 'pi'), 'r', '1')
     os.chmod(root + below, mode)
@@ -77,7 +84,7 @@ def test_a_state_of_another_user_is_refused(root: str, monkeypatch: pytest.Monke
     succeeded(Store(root, 'pi'), 'r', '1')
     owner = os.stat(root).st_uid
     monkeypatch.setattr('awflow.state.layout.os.geteuid', lambda: owner + 1)
-    if owner == 0:      # what root made, everybody may trust
+    if owner == 0:  # what root made, everybody may trust
         assert Store(root, 'pi').read().last == 2
         os.chown(root, 4711, -1)
     with pytest.raises(StateAccessError, match='belongs to'):
@@ -101,8 +108,10 @@ def test_a_file_where_the_directory_should_be_is_named(root: str) -> None:
         check_access(Layout(root, 'pi'), Disk())
 
 
-@pytest.mark.parametrize(('code', 'cure'), [(errno.EACCES, 'ls -ld'), (errno.EROFS, 'elsewhere'),
-                                            (errno.ENOSPC, 'make room'), (errno.EIO, 'answers')])
+@pytest.mark.parametrize(
+    ('code', 'cure'),
+    [(errno.EACCES, 'ls -ld'), (errno.EROFS, 'elsewhere'), (errno.ENOSPC, 'make room'), (errno.EIO, 'answers')],
+)
 def test_errors_of_the_filesystem_say_what_to_do(code: int, cure: str) -> None:
     with pytest.raises(StateAccessError, match=cure), accessing('write to', '/data/.awflow'):
         raise OSError(code, os.strerror(code), '/data/.awflow/pi')

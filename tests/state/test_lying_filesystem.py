@@ -22,7 +22,7 @@ def test_a_reader_starts_over_until_what_it_is_shown_is_whole(root: str, lie: st
         store.compact(force=True)
     disk = LyingDisk()
     reader = Store(root, 'pi', disk)
-    reader._reader._checked = True      # the lies are for the protocol
+    reader._reader._checked = True  # the lies are for the protocol
     disk.lies = [lie] * times
     assert ids(reader) == {'0': digest(1), '1': digest(2)}
     assert disk.lies == []

@@ -40,8 +40,12 @@ def test_what_is_recorded_under_a_claim_is_read_while_it_lives_and_after(root: s
 
 def test_records_of_the_entry_itself_bear_its_number_and_are_final(store: Store) -> None:
     succeeded(store, 'r', '0')
-    grant = store.publish(run='s', expected=store.read(), tasks={}, records=[
-        done('0', 5, 0, final=False, outcome='forgotten'), done('-', 6, 0, job='merge', adopted=True)])
+    grant = store.publish(
+        run='s',
+        expected=store.read(),
+        tasks={},
+        records=[done('0', 5, 0, final=False, outcome='forgotten'), done('-', 6, 0, job='merge', adopted=True)],
+    )
     assert grant is not None and grant.number == 3
     state = store.read()
     rows = state.rows('estimate')
@@ -54,7 +58,7 @@ def test_a_plan_made_before_the_ledger_moved_is_not_published(root: str, store: 
     expected = store.read()
     succeeded(Store(root, 'pi'), 'other', '0')
     assert store.publish(run='r', expected=expected, tasks={'estimate': ['0']}) is None
-    assert 0.01 <= store.disk.monotonic() - 1000.0 <= 0.1       # it waits, so that two do not stay in step
+    assert 0.01 <= store.disk.monotonic() - 1000.0 <= 0.1  # it waits, so that two do not stay in step
     assert store.publish(run='r', expected=store.read(), tasks={'estimate': ['0']}) is not None
 
 
@@ -103,7 +107,7 @@ def test_a_dead_owner_is_replaced_and_what_it_recorded_counts(root: str) -> None
     rows = state.rows('estimate')
     assert rows is not None and [rows.outcome(row) for row in range(2)] == ['succeeded', 'crashed']
     assert not grant.holds(max_age=0.0)
-    grant.journal.append([done('1', 9, 1).to_dict()])       # a zombie that did not look
+    grant.journal.append([done('1', 9, 1).to_dict()])  # a zombie that did not look
     grant.sync()
     assert ids(Store(root, 'pi')) == {'0': digest(1), '1': digest(2)}
 

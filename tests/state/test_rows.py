@@ -14,7 +14,7 @@ from awflow.state.rows import Rows
 from awflow.state.table import BLOCK, FINAL, OUTCOMES, RESULT, Table, packed, unpacked
 from tests.state.staging import digest, done
 
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])    # the machine may be busy
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 DIGESTS = st.integers(0, 2**128 - 2).map(digest)
 SECONDS = st.integers(0, 4 * 10**12).map(lambda ms: round(ms / 1000, 3))
 TEXT = st.text(max_size=12)
@@ -23,17 +23,38 @@ JSON = st.none() | st.dictionaries(TEXT, st.integers() | TEXT, min_size=1, max_s
 
 def records(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Record]:
     fields: dict[str, st.SearchStrategy[Any]] = {
-        'task': keys, 'shown': TEXT, 'generation': st.integers(0, 2**32 - 1),
-        'attempt': st.tuples(st.integers(0, 70_000), st.integers(0, 3)), 'final': st.booleans(),
-        'outcome': st.sampled_from(OUTCOMES) | st.just('evaporated'), 'id': st.just('') | DIGESTS,
-        'end': st.just('') | DIGESTS, 'code': DIGESTS,
-        'upstream': st.dictionaries(TEXT, DIGESTS, max_size=2), 'own': st.dictionaries(TEXT, DIGESTS, max_size=2),
-        'result': JSON, 'outputs': st.dictionaries(TEXT, st.tuples(DIGESTS, st.integers(0, 9)).map(list), max_size=2),
-        'checks': st.lists(JSON.filter(bool), max_size=2), 'inputs_changed': st.lists(TEXT, max_size=2),
-        'exit': st.none() | st.integers(-1, 255), 'signal': st.none() | st.integers(1, 64), 'error': JSON, 'host': TEXT,
-        'pid': st.integers(0, 2**22), 'slurm': JSON, 'started': SECONDS, 'ended': SECONDS, 'user': SECONDS,
-        'system': SECONDS, 'rss': st.integers(0, 2**45), 'log': TEXT, 'run': TEXT, 'note': TEXT,
-        'adopted': st.booleans(), 'accepted': st.booleans(), 'extra': st.dictionaries(st.just('colour'), st.integers()),
+        'task': keys,
+        'shown': TEXT,
+        'generation': st.integers(0, 2**32 - 1),
+        'attempt': st.tuples(st.integers(0, 70_000), st.integers(0, 3)),
+        'final': st.booleans(),
+        'outcome': st.sampled_from(OUTCOMES) | st.just('evaporated'),
+        'id': st.just('') | DIGESTS,
+        'end': st.just('') | DIGESTS,
+        'code': DIGESTS,
+        'upstream': st.dictionaries(TEXT, DIGESTS, max_size=2),
+        'own': st.dictionaries(TEXT, DIGESTS, max_size=2),
+        'result': JSON,
+        'outputs': st.dictionaries(TEXT, st.tuples(DIGESTS, st.integers(0, 9)).map(list), max_size=2),
+        'checks': st.lists(JSON.filter(bool), max_size=2),
+        'inputs_changed': st.lists(TEXT, max_size=2),
+        'exit': st.none() | st.integers(-1, 255),
+        'signal': st.none() | st.integers(1, 64),
+        'error': JSON,
+        'host': TEXT,
+        'pid': st.integers(0, 2**22),
+        'slurm': JSON,
+        'started': SECONDS,
+        'ended': SECONDS,
+        'user': SECONDS,
+        'system': SECONDS,
+        'rss': st.integers(0, 2**45),
+        'log': TEXT,
+        'run': TEXT,
+        'note': TEXT,
+        'adopted': st.booleans(),
+        'accepted': st.booleans(),
+        'extra': st.dictionaries(st.just('colour'), st.integers()),
     }
     return st.builds(lambda **given: Record(job='estimate', **given), **fields)
 
@@ -45,8 +66,7 @@ KEYS = st.one_of(NUMBERS, TEXT.map(repr), st.just('-'), st.just('007'), st.just(
 
 def rows(found: Collection[Record], base: Rows | None = None, live: Collection[int] = ()) -> Rows:
     table = folded(base) if base else None
-    return Rows('estimate', table.base('estimate') if table else None,
-                [{record.task: record} for record in found], live)
+    return Rows('estimate', table.base('estimate') if table else None, [{record.task: record} for record in found], live)
 
 
 def folded(*jobs: Rows) -> Table:
@@ -119,7 +139,7 @@ def test_numbered_keys_are_kept_in_order_and_found_without_an_index() -> None:
     assert base is not None and base.keys() == ['0', '1', '2', '10'] and not base.counted
     grown = rows([done('11', 11, 2), done('3', 3, 2)], base=rows(found))
     assert [grown.row(key) for key in ('10', '11', '3', '03', '-1', "'3'")] == [3, 4, 5, None, None, None]
-    assert folded(grown).base('estimate').keys() == ['0', '1', '2', '3', '10', '11']        # type: ignore[union-attr]
+    assert folded(grown).base('estimate').keys() == ['0', '1', '2', '3', '10', '11']  # type: ignore[union-attr]
 
 
 def test_many_jobs_share_one_snapshot() -> None:
@@ -158,11 +178,24 @@ def test_100000_ordinary_tasks_take_less_than_150_bytes_each() -> None:
         seconds = int.from_bytes(os.urandom(2), 'little') / 65536
         random = [os.urandom(16).hex() for _ in range(4)]
         found[str(number)] = done(
-            str(number), number, 1, id=random[0], end=random[1], own={'value': random[2]}, exit=0, host='node17',
-            outputs={f'pi-{number}.npy': [random[3], 10128]}, pid=4000 + number % 30_000, started=started,
-            ended=started + seconds, user=seconds, system=seconds / 10, rss=int(50e6 + seconds * 1e6) // 4096 * 4096,
+            str(number),
+            number,
+            1,
+            id=random[0],
+            end=random[1],
+            own={'value': random[2]},
+            exit=0,
+            host='node17',
+            outputs={f'pi-{number}.npy': [random[3], 10128]},
+            pid=4000 + number % 30_000,
+            started=started,
+            ended=started + seconds,
+            user=seconds,
+            system=seconds / 10,
+            rss=int(50e6 + seconds * 1e6) // 4096 * 4096,
             checks=[{'name': "os.path.exists(f'pi-{i}.npy')", 'when': 'after', 'ok': True, 'seconds': 0.0}],
-            log=f'logs/estimate/{number}.1.log', run='20260101-101010-abcdef01',
+            log=f'logs/estimate/{number}.1.log',
+            run='20260101-101010-abcdef01',
         )
     assert folded(Rows('estimate', None, [found], ())).size / count < 150
 
