@@ -22,7 +22,7 @@ def estimate(i: int):
     print(f'Executing task {i + 1} / {tasks}.')
     x = np.random.random(n)
     y = np.random.random(n)
-    pi_estimate = x**2 + y**2 <= 1
+    pi_estimate = (x**2 + y**2 <= 1)
     np.save(f'pi-{i}.npy', pi_estimate)
 
 
