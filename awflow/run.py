@@ -184,6 +184,7 @@ def _drive(
     from awflow.backends.meter import machine
     from awflow.display import make
     from awflow.frontier import Frontier
+    from awflow.leftovers import sweep
     from awflow.session import Session
     from awflow.state.liveness import myself
 
@@ -214,6 +215,7 @@ def _drive(
         pool.close()
         _collect(run, session)
         store.finish(run.id)
+        sweep(store)
         planner.digests.confirm(planner.survey.made)
 
 
