@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import xxhash
 
-from awflow.backends.pickling import dumps
+from awflow.backends.stored import dump_result
 from awflow.elements import SINGLE, key_of, keys_of
 from awflow.errors import FingerprintError, ResultError, StateCorruptError
 
@@ -208,7 +208,7 @@ class Tools:
 
     def pickled(self, result: object) -> bytes:
         """The result as it is stored. Classes of the project's modules travel by name, those of the script by value."""
-        return dumps(result, {})
+        return dump_result(result)
 
     def digest(self, result: object, data: bytes) -> str:
         """The result as dependents compare it; of its pickle where the value itself cannot be digested."""

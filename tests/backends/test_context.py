@@ -101,7 +101,7 @@ def test_a_function_reads_through_a_job_that_it_names(made):
     made.ran('up', '10', 'ten')
     made.context()
     names = bench.script("""
-        from awflow.job import job
+        from awflow.decorators import job
         @job(array=[10, 20, 30])
         def up(i): return i
         def f(): print(up.result(10), up(7))
