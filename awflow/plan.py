@@ -55,6 +55,7 @@ class Facts:
         'declares_outputs',
         'ends',
         'keys',
+        'late',
         'links',
         'mode',
         'name',
@@ -75,6 +76,7 @@ class Facts:
         self.ends: list[bytes] = [UNKNOWN] * len(keys)  # the outcome on record, or of the adoption
         self.never: set[int] = set()  # rows of which nothing is on record
         self.reasons: dict[int, Sequence[Reason]] = {}
+        self.late: dict[int, Sequence[Reason]] = {}  # differences that count only if no upstream runs: it may undo them
         self.used: dict[
             int, Mapping[str, str]
         ] = {}  # upstream outcomes on record, by component; rows without a record have none
@@ -83,13 +85,14 @@ class Facts:
 class Planned:
     """The plan for one job: where each row is, its verdict, and the outcomes known now."""
 
-    __slots__ = ('facts', 'kinds', 'mark', 'reasons')
+    __slots__ = ('facts', 'kinds', 'mark', 'reasons', 'stood')
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.mark = bytearray(len(facts.keys))
         self.kinds: dict[int, str] = {}  # rows that are not simply fresh
         self.reasons: dict[int, Sequence[Reason]] = {}
+        self.stood: dict[int, bytes] = {}  # of skipped rows: the outcome on record
 
     def kind(self, row: int) -> str:
         """The class of the verdict on a row."""
@@ -148,8 +151,11 @@ class Plan:
                         continue
                     new = self._place(facts, row)
                     changed |= new != mark[row]
+                    if mark[row] == SKIP:
+                        facts.ends[row] = planned.stood.pop(row)
                     mark[row] = new
                     if new == SKIP:
+                        planned.stood[row] = facts.ends[row]
                         facts.ends[row] = skipped_end([self.end_of(link, row) for link in facts.links])
             running = IN in mark or ELSEWHERE in mark
             self._whole.append((self._job_succeeded(planned), running, job_end(facts.ends)))
@@ -172,7 +178,7 @@ class Plan:
         base = facts.base[row]
         if base == OUTDATED_ROW or (base == MISSING_ROW and facts.scheduled):
             return IN
-        return IN if links and self._moves(facts, row) else OUT
+        return IN if links and (row in facts.late or self._moves(facts, row)) else OUT
 
     def _up(self) -> bool:
         """Dependents first: what they miss is taken in. Whether anything changed."""
@@ -256,7 +262,7 @@ class Plan:
         if base == MISSING_ROW or row in facts.never:
             return MISSING, facts.reasons.get(row) or (Reason('never ran'),)
         if not running:
-            return OUTDATED, self._moves(facts, row)
+            return OUTDATED, [*facts.late.get(row, ()), *self._moves(facts, row)]
         for link in running:
             if facts.mode == 'any' and link.component not in facts.used.get(row, ()):
                 continue  # it started without this one, and may again

@@ -21,7 +21,7 @@ from awflow.verdict import local_part, upstream_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from awflow.frontier import Row
@@ -96,6 +96,7 @@ class Session:
         self.plan = plan
         self.frontier = frontier
         self.grants: dict[Row, Grant] = {}  # of tasks that were taken over
+        self.standing: set[Row] = set()  # of those, the ones that nobody touched: they may prove unchanged
         self.grant: Grant | None = None
         self.equip = equip  # makes ready what the tasks of a new claim need
         self.failures: list[Failure] = []
@@ -128,11 +129,13 @@ class Session:
         shared, partners = self.frontier.outcomes(task)
         inputs = self.survey.inputs(subject, task[1])
         attempt = Attempt(task, retry, shared, subject.own(task[1], inputs, partners))
-        if self.plan.jobs[task[0]].kind(task[1]) == MAYBE and not retry and self._unchanged(subject, attempt):
+        maybe = task in self.standing or self.plan.jobs[task[0]].kind(task[1]) == MAYBE
+        if maybe and not retry and self._unchanged(subject, attempt):
             self._count('unchanged')
             self.frontier.ended(task, True, self.plan.jobs[task[0]].facts.ends[task[1]])
             return None
-        self._keep(task)
+        if not retry:
+            self._keep(task)
         self.frontier.take(task)
         return attempt
 
@@ -280,7 +283,7 @@ class Session:
         dead = {number: found.why for number, found in evidence.items() if found.state == 'dead'}
         if dead:
             state = self.store.read()
-        orphans: list[Row] = []
+        orphans: dict[Row, bool] = {}  # whether what was on record before still is
         for task in sorted(self.frontier.elsewhere):
             subject = self.subject(task)
             key = subject.keys[task[1]]
@@ -293,7 +296,7 @@ class Session:
             if claim is None and record is not None and record.generation > self._seen_generation(task):
                 self._ended_elsewhere(task, record)
             else:
-                orphans.append(task)
+                orphans[task] = record is not None and record.generation == self._seen_generation(task)
         if orphans:
             self._take_over(orphans, state, dead)
 
@@ -312,7 +315,7 @@ class Session:
             self.fail(task, record)
         self.frontier.ended(task, record.outcome == 'succeeded', bytes.fromhex(record.end))
 
-    def _take_over(self, tasks: Collection[Row], state: Any, dead: Mapping[int, str]) -> None:
+    def _take_over(self, tasks: Mapping[Row, bool], state: Any, dead: Mapping[int, str]) -> None:
         claim: dict[str, list[str]] = {}
         for task in tasks:
             subject = self.subject(task)
@@ -323,8 +326,12 @@ class Session:
         if grant is None:
             return  # somebody was faster: look again later
         self.equip(grant)
-        for task in tasks:
+        for task, untouched in tasks.items():
             self.grants[task] = grant
+            end = self.survey.standing_end(self.subject(task), task[1]) if untouched else None
+            if end is not None:
+                self.standing.add(task)
+                self.plan.jobs[task[0]].facts.ends[task[1]] = end
             self.frontier.release(task)
 
 

@@ -84,6 +84,8 @@ class Survey:
         outcome = rows.outcome(known) if rows.final(known) else 'crashed'
         inputs = self.inputs(subject, row)  # a missing input is an error whatever else is true
         changes = self._changes(subject, row, known, inputs) if outcome == 'succeeded' else ()
+        if changes and all(self._unsettled(change) for change in changes):
+            facts.late[row], changes = changes, ()
         verdict, reasons = recorded(outcome, changes, lambda: self._checks(subject, row, known), must)
         facts.used[row] = self._used(subject, known)
         return BASES.get(verdict, OUTDATED_ROW), reasons
@@ -172,6 +174,11 @@ class Survey:
             changes += differences(record_own, own)
         return changes
 
+    def _unsettled(self, change: Reason) -> bool:
+        """Whether a change is of an input that an ancestor, whose last attempt did not succeed, will make anew."""
+        path = change.name.removeprefix('input ')
+        return change.kind == 'changed' and path != change.name and path in self.producers and self.produced(path) is None
+
     # -- checks --------------------------------------------------------------------------------------------------------
 
     def _checks(self, subject: Subject, row: int, known: int) -> Checks:
@@ -188,6 +195,16 @@ class Survey:
         gone = rows.has_result(known) and not self._has_result(rows.record(known))
         unmet = self._unmet(subject, row)
         return Checks(changed, absent, gone, unmet) if changed or absent or gone or unmet else HOLD
+
+    def standing_end(self, subject: Subject, row: int) -> bytes | None:
+        """The outcome on record of a task that is fresh if its inputs and upstreams prove to be what they were."""
+        rows, key = subject.rows, subject.keys[row]
+        known = rows.row(key) if rows is not None else None
+        if rows is None or known is None or not rows.final(known) or rows.outcome(known) != 'succeeded':
+            return None
+        if self.code_changes(subject, rows.code(known)) or not self._checks(subject, row, known).hold:
+            return None
+        return rows.end(known)
 
     def _has_result(self, record: Record) -> bool:
         assert record.result is not None

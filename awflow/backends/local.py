@@ -138,6 +138,11 @@ class LocalBackend:
     # -- starting ------------------------------------------------------------------------------------------------------
 
     def _launch(self) -> None:
+        self._start_ready()
+        while self.frontier.ready:  # unchanged tasks made others ready: a loop, for a chain of them may be long
+            self._start_ready()
+
+    def _start_ready(self) -> None:
         while self.frontier.ready:
             task = self.frontier.ready.popleft()
             self.queues.setdefault(task[0], deque()).append(task)
@@ -151,8 +156,6 @@ class LocalBackend:
                     self.budget.give_back(share)
             if not queue:
                 del self.queues[number]
-        if self.frontier.ready:  # unchanged tasks may have made others ready
-            self._launch()
 
     def _allowed(self, number: int) -> bool:
         throttle = self.session.survey.subjects[number].job.options.throttle
@@ -251,7 +254,7 @@ class LocalBackend:
             usage['signal'] = os.WTERMSIG(status)
         options = self.session.survey.subjects[child.number].job.options
         again = outcome in ('failed', 'crashed') and child.doom is None and attempt.retry < options.retries
-        again = again and not self.interrupt.count
+        again = again and not self.interrupt.count and not (self.fail_fast and self.session.failures)
         self.session.ended(attempt, outcome, report, usage, last=not again)
         name = self.session.name(attempt.task)
         self._concluded += not again
@@ -307,6 +310,8 @@ class LocalBackend:
 
     def _drop(self) -> None:
         self.frontier.give_up()
+        for queue in self.queues.values():
+            self.frontier.taken.difference_update(queue)  # a retry that will not be
         self.queues.clear()
         self.frontier.elsewhere.clear()
 
