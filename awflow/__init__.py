@@ -7,10 +7,12 @@ from awflow.decorators import after, ensure, inputs, job, outputs, waitfor
 from awflow.graph import terminal_nodes
 from awflow.job import Job
 from awflow.run import Run, available_backends, schedule
+from awflow.stopping import Requeue, scratch, should_stop
 from awflow.uncaught import install
 
 __all__ = [
     'Job',
+    'Requeue',
     'Run',
     '__version__',
     'after',
@@ -20,6 +22,8 @@ __all__ = [
     'job',
     'outputs',
     'schedule',
+    'scratch',
+    'should_stop',
     'terminal_nodes',
     'waitfor',
 ]

@@ -33,6 +33,7 @@ def job(
     version: object = None,
     ignore: object = None,
     env: object = None,
+    resume: bool | None = None,
     inputs: object = None,
     outputs: object = None,
     **slurm_options: object,
@@ -45,7 +46,7 @@ def job(
     """
     options = {
         'cpus': cpus, 'memory': memory, 'gpus': gpus, 'timelimit': timelimit, 'retries': retries, 'throttle': throttle,
-        'batch': batch, 'version': version, 'ignore': ignore, 'env': env,
+        'batch': batch, 'version': version, 'ignore': ignore, 'env': env, 'resume': resume,
     }  # fmt: skip
     site = _site()
 

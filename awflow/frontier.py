@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import deque
 
 from awflow.edges import answer, decide
-from awflow.plan import ELSEWHERE, IN, Link, Plan, Planned, job_end, skipped_end
+from awflow.outcome import job_end, skipped_end
+from awflow.plan import ELSEWHERE, IN, Link, Plan, Planned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +77,14 @@ class Frontier:
         self.elsewhere.discard(task)
         self.waiting.add(task)
         self._settle(task[0], [task[1]])
+
+    def succeeded(self, link: Link, row: int) -> bool | None:
+        """Whether the upstream of an edge succeeded, None while that is open."""
+        return self._succeeded(link, row)
+
+    def failed(self, number: int) -> bool:
+        """Whether some task of a job has ended without success."""
+        return bool(self._bad[number])
 
     def give_up(self) -> list[Row]:
         """Nothing new starts: all that has not started is dropped, and returned."""

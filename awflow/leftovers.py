@@ -33,7 +33,7 @@ def _remove(directory: str, ending: str, named: Container[int], last: int) -> No
     except FileNotFoundError:
         return
     for file in files:
-        stem = file.removesuffix(ending)
+        stem = file.removesuffix(ending).partition('-')[0]  # behind it stands who wrote, where there are several
         if file.endswith(ending) and stem.isdecimal() and int(stem) <= last and int(stem) not in named:
             try:
                 os.unlink(os.path.join(directory, file))

@@ -1,15 +1,17 @@
-"""The outcome of a task that declares its outputs, as dependents compare it: equal bytes are an equal outcome."""
+"""Outcomes as dependents compare them. Of a task that declares its outputs: equal bytes are an equal outcome."""
 
 from __future__ import annotations
 
 import os
 
-from xxhash import xxh3_128
+from xxhash import xxh3_128, xxh3_128_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Final
+
+UNKNOWN: Final = bytes(16)  # the outcome of a task that never ran: equal only to itself
 
 
 def outcome_digest(outputs: Mapping[str, Sequence[Any]], result: str | None) -> str:
@@ -21,3 +23,13 @@ def outcome_digest(outputs: Mapping[str, Sequence[Any]], result: str | None) -> 
     if result is not None:
         digest.update(b'result=' + result.encode('ascii'))
     return digest.hexdigest()
+
+
+def job_end(ends: Sequence[bytes]) -> bytes:
+    """The outcome of a job: its elements' in array order; of a single task, its own."""
+    return ends[0] if len(ends) == 1 else xxh3_128_digest(b''.join(ends))
+
+
+def skipped_end(upstreams: Sequence[bytes]) -> bytes:
+    """The outcome of a skipped task."""
+    return xxh3_128_digest(b'skipped' + b''.join(upstreams))

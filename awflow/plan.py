@@ -15,9 +15,8 @@ sweeping down and up the graph until nothing changes finds it.
 
 from __future__ import annotations
 
-from xxhash import xxh3_128_digest
-
 from awflow.edges import answer, decide
+from awflow.outcome import UNKNOWN, job_end, skipped_end
 from awflow.reasons import FRESH, IN_FLIGHT, MAYBE, MISSING, OUTDATED, SKIPPED, Reason
 
 TYPE_CHECKING = False
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 # What a survey says of a task alone (Facts.base), and where the plan puts it (Planned.mark).
 FRESH_ROW, MISSING_ROW, OUTDATED_ROW, ELSEWHERE_ROW = range(4)
 OUT, IN, SKIP, ELSEWHERE = range(4)
-UNKNOWN = bytes(16)  # the outcome of a task that never ran: equal only to itself
 
 
 class Link:
@@ -110,16 +108,6 @@ class Planned:
         if mark != OUT:
             return None
         return None if row in self.facts.never and self.facts.base[row] != FRESH_ROW else True
-
-
-def job_end(ends: Sequence[bytes]) -> bytes:
-    """The outcome of a job: its elements' in array order; of a single task, its own."""
-    return ends[0] if len(ends) == 1 else xxh3_128_digest(b''.join(ends))
-
-
-def skipped_end(upstreams: Sequence[bytes]) -> bytes:
-    """The outcome of a skipped task."""
-    return xxh3_128_digest(b'skipped' + b''.join(upstreams))
 
 
 class Plan:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from awflow.backends.payload import Definition
+    from awflow.backends.slurm.reconcile import Reconciliation
     from awflow.fingerprint import Fingerprint
     from awflow.state.grant import Grant
+    from awflow.state.liveness import Evidence
     from awflow.state.view import State
 
 
@@ -42,7 +44,8 @@ class Planner:
         root: Any,
     ) -> None:
         self.place = place_of(order, workflow, root)
-        self.store = Store(self.place.root, self.place.workflow)
+        self.store = Store(self.place.root, self.place.workflow, witness=self._witness)
+        self._queue: Reconciliation | None = None
         self.digests = self.store.digests()
         self.order = order
         self.prints = self._fingerprints(order)
@@ -68,13 +71,32 @@ class Planner:
 
     # -- planning ------------------------------------------------------------------------------------------------------
 
-    def read(self) -> tuple[State, dict[int, str]]:
-        """The state, and the claims in it whose owners are dead: evidence is gathered before the read that decides."""
+    def read(self, run: str = '') -> tuple[State, dict[int, str]]:
+        """The state, and the claims in it whose owners are dead: evidence is gathered before the read that decides.
+
+        In the name of a run it is also published what became of tasks that left the queue of a cluster.
+        """
         state = self.store.read()
-        if not state.claims:
-            return state, {}
-        dead = {number: found.why for number, found in self.store.evidence(state).items() if found.state == 'dead'}
-        return self.store.read() if dead else state, dead
+        while state.claims:
+            evidence = self.store.evidence(state)
+            if not (run and self._queue is not None and self.queue.settle(run, state)):
+                dead = {number: found.why for number, found in evidence.items() if found.state == 'dead'}
+                return self.store.read() if dead else state, dead
+            state = self.store.read()
+        return state, {}
+
+    @property
+    def queue(self) -> Reconciliation:
+        """What is to be known of claims in the queue of a cluster."""
+        if self._queue is None:
+            from awflow.backends.slurm.client import Slurm
+            from awflow.backends.slurm.reconcile import Reconciliation
+
+            self._queue = Reconciliation(self.store, Slurm())
+        return self._queue
+
+    def _witness(self, state: State, submitters: Mapping[int, Evidence]) -> Mapping[int, Evidence]:
+        return self.queue.witness(state, submitters)
 
     def plan(self, state: State, dead: Mapping[int, str] | None = None) -> Plan:
         """What must run, as things are now."""
@@ -157,17 +179,22 @@ class Planner:
         dead: Mapping[int, str],
         adopted: Iterable[Record],
         pids: Iterable[tuple[int, int]],
+        tasks: dict[str, list[str]] | None = None,
+        queue: dict[str, Any] | None = None,
     ) -> Grant | None:
-        """Claim what the plan runs, adopt, and end the claims of the dead; None if others were faster."""
+        """Claim what the plan runs (or of it only `tasks`), adopt, and end the claims of the dead; None if others were faster.
+
+        `queue` says in which cluster's queue the claim goes on without this process.
+        """
         from awflow.state.liveness import myself
 
-        tasks = plan.tasks()
+        tasks = plan.tasks() if tasks is None else tasks
         records = [record.replace(run=run) for record in adopted]
         touched = {*tasks, *(record.job for record in records)}
         codes = {s.code: s.components for s in self.subjects if s.name in touched}
         return self.store.publish(
             run=run, expected=state, tasks=tasks, records=records, codes=codes, dead=dead, script=self.place.script_name,
-            parent=self.place.parent, owner=myself(pids, self.store.proc),
+            parent=self.place.parent, owner=myself(pids, self.store.proc), queue=queue,
         )  # fmt: skip
 
     def note_run(self, run: str, plan: Plan) -> None:
@@ -188,8 +215,8 @@ class Planner:
         }  # fmt: skip
         self.store.disk.create(path, json.dumps(facts, indent=1).encode() + b'\n')
 
-    def write_payload(self, path: str) -> None:
-        """What the tasks of this run are made of."""
+    def write_payload(self, path: str, plans: Mapping[str, bytes] | None = None) -> None:
+        """What the tasks of this run are made of, and what their backend tells them besides."""
         from awflow.backends.payload import write
 
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -202,7 +229,7 @@ class Planner:
             edges = [(edge.job.name, edge.status, edge.each) for edge in job.edges]
             definitions.setdefault(job.name, _definition(job.name, job, edges))
         modules = list({id(m): m for print_ in prints.values() for m in print_.modules}.values())
-        write(path, definitions, sys_path=sys.path, cwd=os.getcwd(), script=self.place.script, modules=modules)
+        write(path, definitions, sys_path=sys.path, cwd=os.getcwd(), script=self.place.script, modules=modules, plans=plans)
 
     def _mentioned(self, prints: dict[Job, Fingerprint]) -> list[Job]:
         """The jobs that functions refer to without being part of this schedule: a task may call or schedule them."""

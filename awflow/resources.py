@@ -24,6 +24,22 @@ RENAMED: Final = {  # what people type first, from Slurm, Snakemake and dawgz
     'walltime': 'timelimit',
     'retry': 'retries',
 }
+OWN_OPTIONS: Final[Mapping[str, str]] = {  # of sbatch, which awflow gives itself: what to write instead
+    'array': 'Write @job(array=...).',
+    'chdir': 'Tasks run in the directory in which schedule() was called.',
+    'comment': 'awflow marks its jobs by it.',
+    'dependency': 'Write @after(...).',
+    'error': 'The output of a task goes to its log: see `awflow logs`.',
+    'input': 'Tasks have no standard input.',
+    'job_name': "Write @job(name='...').",
+    'kill_on_invalid_dep': 'What can never start is always ended.',
+    'open_mode': 'The output of a task goes to its log: see `awflow logs`.',
+    'output': 'The output of a task goes to its log: see `awflow logs`.',
+    'parsable': 'awflow reads what sbatch says.',
+    'test_only': 'Write schedule(dry_run=True).',
+    'wait': 'Write schedule(wait=True).',
+    'wrap': 'The function is what runs.',
+}
 
 
 class Options:
@@ -36,6 +52,7 @@ class Options:
         'gpus',
         'ignore',
         'memory',
+        'resume',
         'retries',
         'slurm',
         'throttle',
@@ -47,6 +64,7 @@ class Options:
     memory: int | None
     gpus: int
     timelimit: float | None
+    resume: bool
     retries: int
     throttle: int | None
     batch: int
@@ -77,6 +95,11 @@ def parse(job: str, given: Mapping[str, object], slurm: Mapping[str, object]) ->
             raise OptionError(
                 "job {job!r}: there is no option '{option}'", "Write '{_right}' instead.", job=job, option=name,
                 value=repr(slurm[name]), _right=RENAMED[name],
+            )  # fmt: skip
+        if name in OWN_OPTIONS:
+            raise OptionError(
+                'job {job!r} cannot have {option}={value}: awflow gives this option to sbatch itself', OWN_OPTIONS[name],
+                job=job, option=name, value=repr(slurm[name]),
             )  # fmt: skip
         _passed_through(job, name, slurm[name])
     values = {}
@@ -173,6 +196,12 @@ def _text(value: object) -> str:
     return str(value)
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def _names(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
@@ -192,5 +221,6 @@ READERS: Final[Mapping[str, tuple[Callable[[object], object], object, str]]] = {
     'batch': (_whole(1), 1, 'a whole number of at least 1: how many tasks one process runs in turn'),
     'version': (_text, None, "a short text or a number, such as '2'"),
     'ignore': (_names, (), "names that do not count in the fingerprint, such as ['rng']"),
+    'resume': (_flag, False, 'True or False: a task that raises awflow.Requeue goes on later, where it stopped'),
     'env': (_names, (), "shell lines that run before the task on a cluster, such as ['module load gcc']"),
 }

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from awflow.backends.slurm.driver import Driver
+    from awflow.backends.slurm.follow import Follower
     from awflow.display import Display
     from awflow.job import Job
     from awflow.session import Failure, Session
     from awflow.state.grant import Grant
 
-BACKENDS = ('local',)
+BACKENDS = ('local', 'slurm')
 LOCAL_OPTIONS = ('fail_fast',)
 
 
@@ -40,21 +42,43 @@ class Run:
         self.executed: list[str] = []
         self.counts: dict[str, int] = {}
         self._planner = planner
+        self._driver: Driver | None = None  # of a run on Slurm
+        self._follower: Follower | None = None
 
     def __repr__(self) -> str:
         return f'<run {self.id}: {self.status()}>'
 
     def status(self) -> dict[str, int]:
-        """How many tasks ended how in this run; those that were up to date count as fresh."""
+        """How many tasks ended how in this run; those that were up to date count as fresh, those under way as open."""
+        self._look()
         fresh = sum(len(job.mark) - len(job.kinds) for job in self.plan.jobs)
-        return {**self.counts, **({'fresh': fresh} if fresh else {})}
+        under_way = len(self._follower.frontier.open) if self._follower is not None else 0
+        return {**self.counts, **({'fresh': fresh} if fresh else {}), **({'open': under_way} if under_way else {})}
 
     def wait(self, timeout: float | None = None) -> Run:
-        """Until it has ended; a local run has when `schedule` returns."""
+        """Until it has ended, or for `timeout` seconds; a local run has when `schedule` returns. See `failures` then."""
+        if self._follower is not None and self._follower.follow(timeout):
+            self._planner.store.finish(self.id)
+        self._look()
         return self
 
     def cancel(self) -> None:
-        """Stop what still runs; of a local run nothing does."""
+        """Cancel what of it is in the queue; of a local run nothing runs any more."""
+        if self._driver is not None:
+            self._driver.cancel()
+
+    def _submitted(self, driver: Driver) -> None:
+        from awflow.backends.slurm.follow import Follower
+
+        self.plan = driver.plan
+        self._driver = driver
+        self._follower = Follower(driver)
+
+    def _look(self) -> None:
+        if self._follower is not None:
+            self._follower.look()
+            self.failures, self.executed = self._follower.failures, self._follower.executed
+            self.counts = dict(self._follower.counts)
 
     def result(self, job: Job, value: object = None) -> object:
         """What a task returned; without a value for a job without array."""
@@ -90,6 +114,9 @@ def schedule(
     `workers` is how many cpus may be used (default: those of this process). `force` names jobs to run whatever is known.
     `dry_run` prints the plan with its reasons and changes nothing. With `check` a failed task raises WorkflowFailed at the
     end, which carries the run; without, see `Run.failures`. `fail_fast=True` starts nothing new after the first failure.
+
+    With `backend='slurm'` everything is submitted, and the call returns unless `wait=True`; further options are given to
+    `sbatch` for every job. What Slurm refuses raises SlurmError, and then nothing is left in its queue.
     """
     fail_fast = _options(backend, backend_options, workers)
     given = jobs_of(jobs, 'schedule()')
@@ -104,7 +131,10 @@ def schedule(
         run.plan = planner.plan(*planner.read())
         print(render_plan(run.plan))
         return run
-    _execute(run, planner, workers, fail_fast, progress)
+    if backend == 'slurm':
+        _submit(run, planner, backend_options, progress, bool(wait))
+    else:
+        _execute(run, planner, workers, fail_fast, progress)
     if check and run.failures:
         raise _failed(run)
     return run
@@ -118,7 +148,12 @@ def _options(backend: str, options: Mapping[str, object], workers: object) -> bo
             backend=backend,
             available=', '.join(BACKENDS),
         )
-    for name in options:
+    if backend == 'slurm' and 'fail_fast' in options:
+        raise OptionError(
+            'schedule() has no option {option!r} with the Slurm backend',
+            'What depends on a failed task never starts; the rest has been submitted already.', option='fail_fast',
+        )  # fmt: skip
+    for name in options if backend == 'local' else ():
         if name not in LOCAL_OPTIONS:
             raise OptionError(
                 'schedule() has no option {option!r} with the local backend',
@@ -140,7 +175,7 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
     pool = None
     try:
         while True:
-            state, dead = planner.read()
+            state, dead = planner.read(run.id)
             run.plan = plan = planner.plan(state, dead)
             adopted = planner.adoptions(plan)
             if plan and pool is None:
@@ -158,6 +193,26 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
         if pool is not None:
             pool.close()
     planner.digests.save()
+
+
+def _submit(run: Run, planner: Planner, options: Mapping[str, object], progress: bool | None, wait: bool) -> None:
+    """Hand in what the plan runs, and with `wait` follow it to its end."""
+    from awflow.backends.slurm.driver import Driver
+    from awflow.display import make
+
+    display: Display = make(progress)
+    driver = Driver(run.id, planner, options, display)
+    driver.submit()
+    run._submitted(driver)
+    planner.digests.save()
+    if not wait:
+        driver.announce()
+        return
+    display.begin(run.plan, len(driver.frontier.open))
+    try:
+        run.wait()
+    finally:
+        display.close()
 
 
 def _pool(planner: Planner, plan: Plan, workers: int | None) -> Any:

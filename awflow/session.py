@@ -11,13 +11,14 @@ from secrets import token_hex
 from time import time
 
 from awflow.frontier import Frontier
+from awflow.identity import unchanged
 from awflow.place import PARENT, Place, definition_site
 from awflow.plan import IN, Plan, task_name
 from awflow.reasons import MAYBE
 from awflow.state.digests import Content
 from awflow.state.layout import safe
 from awflow.state.record import Record
-from awflow.verdict import local_part, upstream_part
+from awflow.stopping import discarded, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,13 +144,7 @@ class Session:
         assert subject.rows is not None, 'a task that may be unchanged has a record'
         row = subject.rows.row(subject.keys[attempt.row])
         assert row is not None, 'a task that may be unchanged has a record'
-        record = subject.rows.record(row)
-        same_own = local_part(record.own) == local_part(attempt.own)
-        if subject.job.mode == 'all':
-            return same_own and record.upstream == attempt.upstream and upstream_part(record.own) == upstream_part(attempt.own)
-        now = {**attempt.upstream, **upstream_part(attempt.own)}
-        used = {**record.upstream, **upstream_part(record.own)}
-        return same_own and all(now.get(name) == end for name, end in used.items())
+        return unchanged(subject.job.mode, subject.rows.record(row), attempt.own, attempt.upstream)
 
     def _keep(self, task: Row) -> None:
         """Move outputs that somebody edited out of the way before the task overwrites them."""
@@ -184,6 +179,7 @@ class Session:
             'parent': parent,
             'state': layout.root,
             'workflow': layout.workflow,
+            'limit': subject.job.options.timelimit,
         }
 
     def _parent(self, attempt: Attempt) -> dict[str, Any]:
@@ -228,7 +224,7 @@ class Session:
         return Record(
             job=subject.name, task=subject.keys[attempt.row], generation=self.generation(attempt.task), run=self.run,
             attempt=(0, attempt.retry), id=attempt.id, code=subject.code, upstream=attempt.upstream, own=attempt.own,
-            shown=_shown(subject, attempt.row), note=self._because(attempt), **fields,
+            shown=shown(subject, attempt.row), note=self._because(attempt), **fields,
         )  # fmt: skip
 
     def _because(self, attempt: Attempt) -> str:
@@ -259,15 +255,14 @@ class Session:
             self.survey.digests.learn(path, Content(content, size))
         if outcome in BAD:
             self.fail(attempt.task, record)
+        elif subject.job.options.resume:
+            discarded(place(self.store.layout.directory, {'job': subject.name, 'task': record.task}))
         self.frontier.ended(attempt.task, outcome == 'succeeded', bytes.fromhex(record.end))
 
     def fail(self, task: Row, record: Record) -> None:
         """Note a task that did not succeed, here or elsewhere."""
         subject = self.subject(task)
-        said = (record.error or {}).get('line') or (record.error or {}).get('type') or record.note or 'it left no word'
-        kind = (record.error or {}).get('type', '')
-        text = f'{kind}: {said}' if kind[:1].isupper() and said != kind else said
-        log = os.path.relpath(os.path.join(self.store.layout.directory, record.log)) if record.log else ''
+        text, log = failure_of(record, self.store.layout.directory)
         value = subject.value(task[1])
         self.failures.append(Failure(subject.name, subject.keys[task[1]], value, record.outcome, text, log))
 
@@ -335,7 +330,15 @@ class Session:
             self.frontier.release(task)
 
 
-def _shown(subject: Subject, row: int) -> str:
+def failure_of(record: Record, directory: str) -> tuple[str, str]:
+    """What a record says of why its task did not succeed, in a line, and the path of its log ('' if it wrote none)."""
+    said = (record.error or {}).get('line') or (record.error or {}).get('type') or record.note or 'it left no word'
+    kind = (record.error or {}).get('type', '')
+    text = f'{kind}: {said}' if kind[:1].isupper() and said != kind else said
+    return text, os.path.relpath(os.path.join(directory, record.log)) if record.log else ''
+
+
+def shown(subject: Subject, row: int) -> str:
     """A value that its key does not spell, for humans."""
     if not subject.keys[row].startswith('#'):
         return ''

@@ -6,6 +6,7 @@ from xxhash import xxh3_128_hexdigest
 
 from awflow.elements import SINGLE, keys_of
 from awflow.errors import DefinitionError
+from awflow.identity import paths_digest, with_parts
 from awflow.specs import expand_outputs
 
 TYPE_CHECKING = False
@@ -64,10 +65,8 @@ class Subject:
 
             own['value'] = digest(self.value(row))
         if row in self.outputs:
-            own['output paths'] = xxh3_128_hexdigest('\0'.join(self.outputs[row]).encode('utf-8', 'surrogateescape'))
-        own.update({f'input {path}': content for path, content in inputs.items()})
-        own.update({f'upstream {name}': outcome for name, outcome in upstream.items()})
-        return own
+            own['output paths'] = paths_digest(self.outputs[row])
+        return with_parts(own, inputs, upstream)
 
 
 def code_components(job: Job, print_: Fingerprint) -> dict[str, str]:

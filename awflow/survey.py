@@ -6,12 +6,13 @@ import os
 from secrets import token_hex
 
 from awflow.errors import DefinitionError, InFlightError
+from awflow.identity import local_part, upstream_part
 from awflow.outcome import outcome_digest
 from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, task_name
 from awflow.reasons import FRESH, MISSING, Reason
 from awflow.specs import expand_inputs
 from awflow.subject import Subject, producers
-from awflow.verdict import HOLD, Checks, differences, local_part, recorded, upstream_part
+from awflow.verdict import HOLD, Checks, differences, recorded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

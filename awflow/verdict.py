@@ -84,16 +84,6 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[Reason]:
     return reasons
 
 
-def upstream_part(own: Mapping[str, str]) -> dict[str, str]:
-    """The components of an identity that name upstream elements (`each` edges); they are compared apart."""
-    return {name: digest for name, digest in own.items() if name.startswith('upstream ')}
-
-
-def local_part(own: Mapping[str, str]) -> dict[str, str]:
-    """The rest: value, paths and inputs."""
-    return {name: digest for name, digest in own.items() if not name.startswith('upstream ')}
-
-
 def is_success(record: Record | None) -> bool:
     """Whether the last attempt on record succeeded."""
     return record is not None and record.final and record.outcome == 'succeeded'

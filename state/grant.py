@@ -44,6 +44,11 @@ class Grant:
         return self._journal
 
     @property
+    def writer(self) -> str:
+        """What names the processes of this host that act for the claim, in the names of files."""
+        return writer_of(self._reader, self._proc)
+
+    @property
     def synced(self) -> dict[str, int]:
         """The journals that this holder wrote, and how much of each is on the disk."""
         return self._journal.names if self._journal else {}
@@ -105,6 +110,11 @@ class Grant:
 
 def open_journal(reader: Reader, proc: Proc, number: int, nonce: str) -> Journal:
     """The journal of a claim on this host; its processes share it, since appends through one kernel do not collide."""
+    return Journal(reader.disk, reader.layout.ledger, journal_stem(number, nonce, writer_of(reader, proc)))
+
+
+def writer_of(reader: Reader, proc: Proc) -> str:
+    """The host, its boot, its pid namespace and its mount of the ledger: whoever shares all of them shares a journal."""
     from xxhash import xxh3_64_hexdigest
 
     from awflow.state.layout import safe
@@ -112,5 +122,4 @@ def open_journal(reader: Reader, proc: Proc, number: int, nonce: str) -> Journal
     device = reader.disk.stat(reader.layout.ledger).st_dev  # another mount has another cache, so needs another file
     origin = f'{proc.host()}\0{proc.boot()}\0{proc.pidns()}\0{device}'
     host = safe(proc.host().partition('.')[0])[:40]
-    stem = journal_stem(number, nonce, f'{host}-{xxh3_64_hexdigest(origin.encode())}')
-    return Journal(reader.disk, reader.layout.ledger, stem)
+    return f'{host}-{xxh3_64_hexdigest(origin.encode())}'

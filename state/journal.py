@@ -19,7 +19,7 @@ from awflow.state.layout import access_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Any
 
     from awflow.state.fs import Disk
@@ -37,11 +37,16 @@ def frame(obj: Mapping[str, Any]) -> bytes:
     return b'\n%b%b%b"}\n' % (body, _SUM, xxh3_64_hexdigest(body).encode())
 
 
-def parse(data: bytes, damage: list[int] | None = None) -> Iterator[dict[str, Any]]:
-    """The whole objects among these bytes; where a line is no object, its offset is appended to `damage`."""
+def parse(
+    data: bytes, damage: list[int] | None = None, wanted: Callable[[bytes], bool] | None = None
+) -> Iterator[dict[str, Any]]:
+    """The whole objects among these bytes; where a line is no object, its offset is appended to `damage`.
+
+    Lines that are not `wanted` are not looked at.
+    """
     at = 0
     for line in data.split(b'\n'):
-        if line:
+        if line and (wanted is None or wanted(line)):
             obj = _whole(line)
             if obj is not None:
                 yield obj

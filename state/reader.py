@@ -20,6 +20,8 @@ from awflow.state.view import Overlay, State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from awflow.state.fs import Disk
     from awflow.state.layout import Layout
 
@@ -56,11 +58,12 @@ class _Kept:
 class Reader:
     """Reads one workflow's state, again and again."""
 
-    __slots__ = ('_checked', '_kept', 'disk', 'layout')
+    __slots__ = ('_checked', '_kept', '_wanted', 'disk', 'layout')
 
-    def __init__(self, layout: Layout, disk: Disk) -> None:
+    def __init__(self, layout: Layout, disk: Disk, wanted: Callable[[bytes], bool] | None = None) -> None:
         self.layout = layout
         self.disk = disk
+        self._wanted = wanted  # of the lines of live journals: a task of 10,000 needs a few of all that are there
         self._kept = _Kept()
         self._checked = False
 
@@ -229,7 +232,7 @@ class Reader:
         length = offset + len(data)
         bad: list[int] = []
         if data:
-            overlay = overlay.extended(parse(data, bad))
+            overlay = overlay.extended(parse(data, bad, self._wanted))
         torn = [offset + at for at in bad if at <= data.rfind(b'\n')]
         self._kept.live[name] = (offset + resume(data, bad), length, overlay, torn)
         return overlay, length, torn

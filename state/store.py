@@ -10,7 +10,7 @@ from awflow.state.digests import Digests
 from awflow.state.fs import Disk
 from awflow.state.layout import Layout, accessing, lacks_links, no_links, prepare
 from awflow.state.ledger import TEMPORARY, Entry, claim_name, encode_keys
-from awflow.state.liveness import Evidence, Owner, Proc, myself, probe
+from awflow.state.liveness import SUSPECT, Evidence, Owner, Proc, myself, probe
 from awflow.state.reader import PATIENCE, Reader
 from awflow.state.snapshot import Damaged
 from awflow.state.view import State
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from awflow.state.record import Record
     from awflow.state.turn import Turn
 
+    # Of the state, and of what is known of the submitters of its queued claims, makes evidence on those claims.
+    Witness = Callable[[State, Mapping[int, Evidence]], Mapping[int, Evidence]]
+
 __all__ = ['State', 'Store']
 
 _UNSURE = (errno.EEXIST, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT, errno.EINTR)  # link may have worked
@@ -32,11 +35,21 @@ _UNSURE = (errno.EEXIST, errno.EIO, errno.ESTALE, errno.ENOENT, errno.ETIMEDOUT,
 class Store:
     """One workflow's state below `root`, the `.awflow` directory. Nothing is created before the first publication."""
 
-    def __init__(self, root: str, workflow: str, disk: Disk | None = None, proc: Proc | None = None) -> None:
+    def __init__(
+        self,
+        root: str,
+        workflow: str,
+        disk: Disk | None = None,
+        proc: Proc | None = None,
+        *,
+        witness: Witness | None = None,
+        wanted: Callable[[bytes], bool] | None = None,
+    ) -> None:
         self.layout = Layout(root, workflow)
         self.disk = disk or Disk()
         self.proc = proc or Proc()
-        self._reader = Reader(self.layout, self.disk)
+        self._witness = witness  # who can tell whether a claim lives that outlives the process which published it
+        self._reader = Reader(self.layout, self.disk, wanted)
         self._granted: list[Grant] = []
 
     def read(self) -> State:
@@ -65,11 +78,17 @@ class Store:
         Before a claim is ended for what this says, the state must be read *again*: the owner may have published its
         last records between the read that found the claim and its death.
         """
-        return {number: self._probe(entry) for number, entry in state.claims.items()}
+        found = {number: self._probe(entry) for number, entry in state.claims.items()}
+        queued = [number for number, entry in state.claims.items() if (entry.owner or {}).get('queue')]
+        if queued and self._witness is not None:
+            found.update(self._witness(state, {number: found[number] for number in queued}))
+        elif queued:
+            found.update(dict.fromkeys(queued, Evidence(SUSPECT, 'its tasks are in the queue of a cluster')))
+        return found
 
     def _probe(self, entry: Entry) -> Evidence:
         if not entry.owner:
-            return Evidence('suspect', 'its claim does not say who owns it')
+            return Evidence(SUSPECT, 'its claim does not say who owns it')
         return probe(Owner.from_dict(entry.owner), self.proc)
 
     def publish(
@@ -84,6 +103,7 @@ class Store:
         script: str = '',
         parent: dict[str, Any] | None = None,
         owner: Owner | None = None,
+        queue: dict[str, Any] | None = None,
         facts: Iterable[dict[str, Any]] = (),
     ) -> Grant | None:
         """Publish an entry that claims `tasks`, holds `records` and ends the claims in `dead` (number -> why).
@@ -91,8 +111,9 @@ class Store:
         None means that the ledger has moved since `expected` was read (or that the answer was lost and somebody else
         came first): read and plan again. Evidence for `dead` must have been gathered before `expected` was read.
         Records get the entry's number as their generation and are final. `facts` ({'claim': n, ...}) are noted about
-        claims still live.
+        claims still live. `queue` names the cluster in whose queue the claim goes on when its publisher has gone.
         """
+        told = {**(owner or myself(proc=self.proc)).to_dict(), **({'queue': queue} if queue else {})}
         entry = Entry(
             nonce=f'{run}.{self.disk.token()}',
             run=run,
@@ -101,7 +122,7 @@ class Store:
             parent=parent,
             user=self.proc.user(),
             time=round(self.disk.now(), 3),
-            owner=(owner or myself(proc=self.proc)).to_dict(),
+            owner=told,
             tasks={job: encode_keys(keys) for job, keys in tasks.items() if keys},
             records=[record.replace(final=True, generation=expected.last + 1).to_dict() for record in records],
             codes={digest: dict(parts) for digest, parts in (codes or {}).items()},
@@ -200,9 +221,10 @@ class Store:
         except Damaged:
             return False
 
-    def attach(self, number: int) -> Grant | None:
+    def attach(self, number: int, state: State | None = None) -> Grant | None:
         """A live claim in the hands of one of its workers on another host; None if it is ended or gone."""
-        claim = self.read().claims.get(number)
+        state = state or self.read()
+        claim = state.claims.get(number)
         data = self._reader.entry_bytes(number) if claim else None
         return self._grant(number, claim, data) if claim and data else None
 

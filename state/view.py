@@ -57,6 +57,7 @@ class State:
         '_live',
         '_rows',
         '_settled',
+        '_settlements',
         'claims',
         'damage',
         'entries',
@@ -94,6 +95,7 @@ class State:
         self._rows: dict[str, Rows | None] = {}
         self._codes: dict[str, dict[str, str]] | None = None
         self._facts: dict[int, list[dict[str, Any]]] | None = None
+        self._settlements: dict[int, dict[tuple[str, str], dict[str, Any]]] = {}
 
     def jobs(self) -> list[str]:
         """Every job of which a task has a record."""
@@ -154,6 +156,8 @@ class State:
         own = [found for overlay in self._live.get(number, ()) if (found := overlay.records.get(job, {}).get(key))]
         if own and max(own, key=_rank).final:
             return True
+        if (job, key) in self.settlements(number):
+            return True
         rows = self.rows(job)
         row = rows.row(key) if rows else None
         return rows is not None and row is not None and rows.generation(row) >= number and rows.final(row)
@@ -177,6 +181,14 @@ class State:
         for overlay in self._live.get(number, ()):
             found += overlay.facts.values()
         return found
+
+    def settlements(self, number: int) -> dict[tuple[str, str], dict[str, Any]]:
+        """Tasks of a live claim that ended without an attempt of theirs, so that no record may say so: facts by job and key."""
+        if number not in self._settlements:
+            self._settlements[number] = {
+                (fact['job'], fact['key']): fact for fact in self.facts(number) if 'settled' in fact
+            }  # fmt: skip
+        return self._settlements[number]
 
     @property
     def noted(self) -> dict[int, list[dict[str, Any]]]:

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import xxhash
 
-from awflow.backends.stored import dump_result
 from awflow.elements import SINGLE, key_of, keys_of
 from awflow.errors import FingerprintError, ResultError, StateCorruptError
 
@@ -156,8 +155,9 @@ def load_result(directory: str, stored: dict[str, Any]) -> object:
 class Tools:
     """What performing a task needs of the layers below. Digests are shared by the tasks that are forked after them."""
 
-    def __init__(self, payload: Payload) -> None:
+    def __init__(self, payload: Payload, near: Callable[[], bool] | None = None) -> None:
         self._payload = payload
+        self._near = near  # tells whether the task's end is near; otherwise its time limit does
         self._digests: Digests | None = None
 
     def open(self, order: dict[str, Any]) -> None:
@@ -173,8 +173,11 @@ class Tools:
     @contextmanager
     def context(self, definition: Definition, order: dict[str, Any]) -> Iterator[TaskContext]:
         """While it lasts, references to jobs find the task that uses them."""
+        from awflow import stopping
         from awflow.job import CURRENT
 
+        kept = stopping.place(workflow_directory(order), order)
+        stopping.entered(self._near or stopping.before(order.get('limit')), kept)
         context = TaskContext(definition, order, self._payload)
         token = CURRENT.set(context)
         try:
@@ -208,6 +211,8 @@ class Tools:
 
     def pickled(self, result: object) -> bytes:
         """The result as it is stored. Classes of the project's modules travel by name, those of the script by value."""
+        from awflow.backends.stored import dump_result
+
         return dump_result(result)
 
     def digest(self, result: object, data: bytes) -> str:

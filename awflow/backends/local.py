@@ -83,7 +83,8 @@ class LocalBackend:
         self.children: dict[int, Child] = {}
         self.queues: dict[int, deque[Row]] = {}
         self.running: dict[int, int] = {}  # processes of each job
-        self.retries: dict[Row, int] = {}
+        self.retries: dict[Row, int] = {}  # attempts so far, of tasks that had some
+        self.requeued: dict[Row, int] = {}  # those of them that asked to go on later: they use up no retry
         self.interrupt = Interrupt()
         self._looked = self._synced = self._metered = monotonic()
         self._total, self._concluded, self._settled = len(self.frontier.open), 0, 0
@@ -253,7 +254,12 @@ class LocalBackend:
         if os.WIFSIGNALED(status):
             usage['signal'] = os.WTERMSIG(status)
         options = self.session.survey.subjects[child.number].job.options
-        again = outcome in ('failed', 'crashed') and child.doom is None and attempt.retry < options.retries
+        if outcome == 'requeue':
+            self.requeued[attempt.task] = self.requeued.get(attempt.task, 0) + 1
+            outcome, again = 'cancelled', True
+        else:
+            tried = attempt.retry - self.requeued.get(attempt.task, 0)
+            again = outcome in ('failed', 'crashed') and child.doom is None and tried < options.retries
         again = again and not self.interrupt.count and not (self.fail_fast and self.session.failures)
         self.session.ended(attempt, outcome, report, usage, last=not again)
         name = self.session.name(attempt.task)

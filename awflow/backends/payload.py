@@ -5,6 +5,7 @@
     8 bytes   xxh3_64 of the index
     index     JSON: python, sys_path, cwd, script, by_value, by_reference, parts {name: [offset, size, xxh3_64]}
     parts     pickles: the modules that travel (part ''), and every job's Definition
+    plans     what tasks are told of each job besides, if their backend has something to say; placed by the index too
 
 Offsets count from the end of the index. Written once, under a new name, and synced: a task on another host may be
 reading it as soon as it can be seen.
@@ -21,7 +22,6 @@ import types
 
 import xxhash
 
-from awflow.backends.pickling import culprit, dump_modules, dumps
 from awflow.errors import BackendError, FingerprintError, RunError, StateAccessError, StateCorruptError
 
 TYPE_CHECKING = False
@@ -93,11 +93,15 @@ def write(
     cwd: str,
     script: str,
     modules: Iterable[types.ModuleType] = (),
+    plans: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Writes a new file. `modules` are the project's own that the jobs reach.
+    """Writes a new file. `modules` are the project's own that the jobs reach; `plans` is what a backend tells its tasks
+    of each job besides.
 
     Raises FingerprintError, which names the variable that cannot travel, and StateAccessError.
     """
+    from awflow.backends.pickling import dump_modules
+
     found = {module.__name__: module for module in modules}
     carried, by_value = dump_modules(found)
     parts = {MODULES: carried} if carried else {}
@@ -111,12 +115,14 @@ def write(
         'by_reference': {name: digest for name, module in found.items() if (digest := source_digest(module))},
         'parts': _placed(parts),
     }
+    if plans:
+        index['plans'] = _placed(plans, sum(map(len, parts.values())))
     body = json.dumps(index, separators=(',', ':')).encode('ascii')
-    _create(path, [HEAD.pack(MAGIC, len(body), xxhash.xxh3_64_intdigest(body)), body, *parts.values()])
+    _create(path, [HEAD.pack(MAGIC, len(body), xxhash.xxh3_64_intdigest(body)), body, *parts.values(), *(plans or {}).values()])
 
 
-def _placed(parts: Mapping[str, bytes]) -> dict[str, tuple[int, int, str]]:
-    places, offset = {}, 0
+def _placed(parts: Mapping[str, bytes], offset: int = 0) -> dict[str, tuple[int, int, str]]:
+    places = {}
     for name, part in parts.items():
         places[name] = (offset, len(part), xxhash.xxh3_64_hexdigest(part))
         offset += len(part)
@@ -141,6 +147,8 @@ def file_digest(path: str) -> str:
 
 
 def _dump_job(definition: Definition, modules: Mapping[str, types.ModuleType]) -> bytes:
+    from awflow.backends.pickling import dumps
+
     try:
         return dumps(definition, modules)
     except Exception as error:
@@ -148,6 +156,8 @@ def _dump_job(definition: Definition, modules: Mapping[str, types.ModuleType]) -
 
 
 def _refusal(definition: Definition, modules: Mapping[str, types.ModuleType], error: Exception) -> FingerprintError:
+    from awflow.backends.pickling import culprit
+
     conditions = [*definition.before, *definition.after]
     functions = [definition.function, *(condition.function for condition in conditions)]
     found = next((hit for function in functions if (hit := culprit(function, modules))), None)
@@ -190,6 +200,7 @@ class Payload:
         self._by_value: dict[str, list[Any]] = index['by_value']
         self._sources: dict[str, str] = index['by_reference']
         self._parts: dict[str, tuple[int, int, str]] = index['parts']
+        self._plans: dict[str, tuple[int, int, str]] = index.get('plans', {})
         self._guard: SourceGuard | None = None
 
     @property
@@ -204,6 +215,10 @@ class Payload:
             self._restore_modules()
         definition: Definition = pickle.loads(self._part(name))
         return definition
+
+    def plan(self, name: str) -> bytes:
+        """What the backend that wrote the payload tells the tasks of a job."""
+        return self._bytes(name, self._plans.get(name))
 
     def _restore_modules(self) -> None:
         """Modules that turn out not to be loadable are imported when needed, if they are still what they were."""
@@ -229,9 +244,12 @@ class Payload:
         return index
 
     def _part(self, name: str) -> bytes:
-        if name not in self._parts:
+        return self._bytes(name, self._parts.get(name))
+
+    def _bytes(self, name: str, place: tuple[int, int, str] | None) -> bytes:
+        if place is None:
             raise BackendError('the payload does not hold job {job!r}', '', job=name, file=self.path)
-        offset, size, digest = self._parts[name]
+        offset, size, digest = place
         with open(self.path, 'rb') as file:
             file.seek(self._start + offset)
             part = file.read(size)

@@ -14,6 +14,7 @@ import sys
 import time
 
 from awflow.outcome import outcome_digest
+from awflow.stopping import Requeue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def perform(definition: Definition, order: dict[str, Any], tools: Tools) -> Repo
         performance.ends('failed', failure.kind, failure.line, failure.code)
     except (KeyboardInterrupt, Terminated) as error:
         performance.ends('cancelled', type(error).__name__, str(error), 1)
+    except Requeue as error:
+        performance.requeued(error)
     except Exception as error:  # noqa: BLE001  the disk, or a value of the user's that nobody can digest
         show(error)
         performance.ends('failed', kind_of(error), last_line(error), 1)
@@ -91,6 +94,12 @@ class Performance:
         self.tools = tools
         self.stat_only: set[str] = set()
         self.report = blank(order)
+
+    def requeued(self, error: Requeue) -> None:
+        if self.definition.options.resume:
+            self.ends('requeue', 'Requeue', str(error) or 'it goes on later', 0)
+        else:
+            self.ends('failed', 'Requeue', 'it raised awflow.Requeue without @job(resume=True)', 1)
 
     def ends(self, outcome: str, kind: str, line: str, code: int) -> None:
         self.report.update(outcome=outcome, error={'type': kind, 'line': line}, exit=code)
@@ -208,7 +217,7 @@ def _guarded(function: Callable[..., Any], *values: object) -> object:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
         said = '' if error.code is None or isinstance(error.code, int) else f', saying: {error.code}'
         raise _said('SystemExit', f'the function exited with code {code} instead of returning{said}', code) from None
-    except (KeyboardInterrupt, Terminated):
+    except (KeyboardInterrupt, Terminated, Requeue):
         raise
     except BaseException as error:
         show(error)

@@ -60,6 +60,7 @@ DESCRIPTORS: Final = 250  # in one message of a Unix socket: SCM_MAX_FD is 253
 WARM: Final = (  # what tasks import; once here is cheaper than in each of them
     'awflow.backends.payload',
     'awflow.backends.context',
+    'awflow.backends.stored',
     'awflow.fingerprint',
     'awflow.job',
     'awflow.specs',

@@ -1,0 +1,156 @@
+"""Attempts on a node: a child that performs the orders of one element in turn, watched by the process that Slurm started.
+
+What Slurm starts must outlive the task to say how it ended, so the function runs in a child of it, in a process group of
+its own: an exit, a kill or a lack of memory ends the child alone. Output comes over a pipe, so that a log is only made
+when something is written; reports come over a channel (child.py says how).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from time import monotonic
+
+from awflow.backends.child import Child
+from awflow.backends.processes import send_group
+from awflow.backends.wire import Unpacker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
+
+    from awflow.backends.context import Tools
+    from awflow.backends.payload import Definition
+    from awflow.backends.tasklog import TaskLog
+
+PIECE: Final = 1 << 16
+TELL: Final = 10.0  # seconds after which a task that was to go on by itself is told to end
+GRACE: Final = 20.0  # seconds after SIGTERM at which a task that has not ended is killed, and its end recorded
+
+
+class Watched:
+    """A child under way. The callbacks are told of each order's beginning and report, and of the passing of time."""
+
+    def __init__(self, load: Callable[[], Definition], tools: Tools, orders: list[dict[str, Any]]) -> None:
+        self.orders = orders
+        self.load = load
+        self.tools = tools
+        self.log: TaskLog | None = None
+        self.pid = 0
+        self.n = 0  # of the order under way; the first is noted before the fork
+        self.status: int | None = None
+        self.usage = (0.0, 0.0, 0)
+        self.told: float | None = None  # when the end was asked for
+        self._messages = Unpacker()
+        self._output = self._channel = -1
+
+    def start(self) -> None:
+        """Fork."""
+        output, theirs = os.pipe2(os.O_CLOEXEC)
+        channel, child = socket.socketpair()
+        me = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(output)
+            channel.close()
+            signal.set_wakeup_fd(-1)
+            signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it is this process that is told, and the task asks it
+            Child(child, theirs, self.load, self.tools).live(self.orders, me, lambda: None)
+        child.close()
+        os.close(theirs)
+        os.set_blocking(output, False)
+        channel.setblocking(False)
+        self._output, self._channel = output, channel.detach()
+
+    def end(self, gently: bool) -> None:
+        """Ask the child to end, or (gently) only note that it will have to."""
+        if self.told is None:
+            self.told = monotonic()
+            if not gently:
+                send_group(self.pid, signal.SIGTERM)
+
+    def serve(
+        self,
+        wakeup: int,
+        began: Callable[[int], None],
+        reported: Callable[[int, dict[str, Any]], None],
+        tick: Callable[[], None],
+    ) -> None:
+        """Until the child has ended, and all that it wrote is in its log."""
+        poll = select.poll()
+        for descriptor in (self._output, self._channel, wakeup):
+            poll.register(descriptor, select.POLLIN)
+        while self.status is None:
+            ready = {descriptor for descriptor, _ in poll.poll(200 if self.told else 1000)}
+            if wakeup in ready:
+                os.read(wakeup, 4096)
+            if self._output in ready and not self._drain(PIECE):
+                poll.unregister(self._output)
+            if self._channel in ready and not self._hear(began, reported):
+                poll.unregister(self._channel)
+            self._press()
+            tick()
+            self._reap()
+        while self._drain(1 << 30):
+            continue
+        self._hear(began, reported)
+        os.close(self._output)
+        os.close(self._channel)
+
+    def _press(self) -> None:
+        if self.told is not None and monotonic() - self.told > GRACE:
+            send_group(self.pid, signal.SIGKILL)
+        elif self.told is not None and monotonic() - self.told > TELL:
+            send_group(self.pid, signal.SIGTERM)
+
+    def _reap(self) -> None:
+        pid, status, used = os.wait4(self.pid, os.WNOHANG)
+        if pid:
+            send_group(self.pid, signal.SIGKILL)
+            self.status = status
+            self.usage = (used.ru_utime, used.ru_stime, used.ru_maxrss * 1024)
+
+    def _drain(self, limit: int) -> bool:
+        """What is in the pipe now; False when no more will come, or (at the end) nothing more is there."""
+        while limit > 0:
+            try:
+                data = os.read(self._output, PIECE)
+            except BlockingIOError:
+                return self.status is None
+            if not data:
+                return False
+            limit -= len(data)
+            if self.log is not None:
+                self.log.write(data)
+        return True
+
+    def _hear(self, began: Callable[[int], None], reported: Callable[[int, dict[str, Any]], None]) -> bool:
+        try:
+            data = os.read(self._channel, 1 << 18)
+        except (BlockingIOError, ConnectionResetError):
+            return True
+        for message in self._messages.feed(data):
+            if 'began' in message:
+                self.n = message['began']
+                began(self.n)
+                continue
+            self._drain(PIECE * 16)
+            reported(message['reported'], message['report'])
+            if message['reported'] + 1 < len(self.orders) and self.told is None:
+                os.write(self._channel, b'g')
+        return bool(data)
+
+    def peak(self) -> int:
+        """Bytes of memory that the child was seen to use at most."""
+        try:
+            with open(f'/proc/{self.pid}/status', 'rb') as file:
+                for line in file:
+                    if line.startswith(b'VmHWM:'):
+                        return int(line.split()[1]) * 1024
+        except (OSError, ValueError):
+            pass
+        return 0

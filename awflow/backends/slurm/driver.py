@@ -1,0 +1,179 @@
+"""A schedule on Slurm: plan, try out, claim, hand in. Whether somebody waits for it afterwards is another matter."""
+
+from __future__ import annotations
+
+from awflow.backends.slurm.briefing import Briefing
+from awflow.backends.slurm.client import Slurm
+from awflow.backends.slurm.handed import Handed, layout
+from awflow.backends.slurm.limits import limits_of
+from awflow.backends.slurm.reconcile import adopt
+from awflow.backends.slurm.request import Site
+from awflow.backends.slurm.shape import Shape
+from awflow.backends.slurm.submit import Submission, try_out
+from awflow.errors import InFlightError, SlurmError
+from awflow.frontier import Frontier
+from awflow.plan import IN, Plan, task_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from awflow.display import Display
+    from awflow.frontier import Row
+    from awflow.planner import Planner
+    from awflow.state.grant import Grant
+    from awflow.state.view import State
+
+
+class Driver:
+    """One schedule: what it submits, and to whose tasks it attaches."""
+
+    def __init__(self, run: str, planner: Planner, options: Mapping[str, Any], display: Display) -> None:
+        from awflow.config import section
+
+        self.run = run
+        self.planner = planner
+        self.site = Site(section('slurm'), options)
+        self.display = display
+        self.slurm: Slurm = planner.queue.slurm
+        self.plan = Plan([])
+        self.frontier = Frontier(self.plan)
+        self.shape: Shape | None = None
+        self.grant: Grant | None = None
+
+    def submit(self) -> None:
+        """Until what the plan runs is handed in. Raises SlurmError if Slurm refuses, and then leaves nothing queued."""
+        tried = False
+        while True:
+            state, dead = self.planner.read(self.run)
+            self.plan = plan = self.planner.plan(state, dead)
+            self.frontier = Frontier(plan)
+            adopted = self.planner.adoptions(plan)
+            self.shape = self._shape(state) if any(IN in planned.mark for planned in plan.jobs) else None
+            if self.shape is not None and not tried:
+                try_out(self.slurm, self.planner.subjects, self.shape, self.site)
+                tried = True
+            if not (self._tasks() or adopted or dead):
+                return
+            tasks = self._tasks()
+            queue = self._queue() if tasks else None
+            with self.planner.store.turn(notify=self.display.note):
+                self.grant = self.planner.publish(self.run, plan, state, dead, adopted, [], tasks=tasks, queue=queue)
+            if self.grant is not None:
+                break
+        if self.shape is not None and self._tasks():
+            self._hand_in()
+
+    def seen(self, task: Row) -> int:
+        """The generation that is on record of a task that is awaited: its end will be of a higher one."""
+        number, row = task
+        if self.grant is not None and task not in self.frontier.elsewhere:
+            return self.grant.number - 1
+        rows = self.planner.subjects[number].rows
+        known = rows.row(self.planner.subjects[number].keys[row]) if rows is not None else None
+        return rows.generation(known) if rows is not None and known is not None and rows.final(known) else 0
+
+    def announce(self) -> None:
+        """Say what was submitted, and how to see what becomes of it."""
+        if self.grant is None or self.shape is None:
+            elsewhere = len(self.frontier.elsewhere)
+            if elsewhere:
+                self.display.note(f'nothing new to submit; {_tasks(elsewhere)} of other runs are under way')
+            return
+        tasks = sum(len(piece.rows) for piece in self.shape.pieces)
+        commands = self.slurm.counts.get('sbatch', 0)
+        self.display.note(
+            f'submitted {_tasks(tasks)} in {len(self.shape.pieces)} Slurm jobs ({commands} sbatch); `awflow status` shows them'
+        )
+
+    def cancel(self) -> None:
+        """Cancel what of this run is in the queue."""
+        if self.grant is None:
+            return
+        state = self.planner.store.read()
+        number = self.grant.number
+        if number in state.claims:
+            self.slurm.cancel(list(Handed(state.claims[number], state.facts(number)).ids))
+
+    def _hand_in(self) -> None:
+        assert self.grant is not None and self.shape is not None, 'only what is claimed is handed in'
+        planner, store = self.planner, self.planner.store
+        try:
+            briefing = Briefing(planner, self.plan, self.shape, self.site, self.run, self.seen)
+            planner.write_payload(store.layout.payload(self.grant.number), briefing.manifests())
+            planner.note_run(self.run, self.plan)
+            for text in planner.notes(self.plan):
+                self.display.note(text)
+            Submission(self.slurm, self.grant, store.layout, planner.subjects, self.shape, self.site).hand_in()
+        except SlurmError:
+            self._await_end()
+            store.finish(self.run)
+            raise
+        self.grant.close()
+        self.planner.digests.save()
+
+    def _await_end(self) -> None:
+        """What was cancelled may be writing still; it gets some seconds to say how it ended."""
+        assert self.grant is not None
+        pause = 0.2
+        while pause < 5:
+            state = self.planner.store.read()
+            if not state.started(self.grant.number):
+                return
+            self.planner.store.disk.sleep(pause)
+            pause *= 2
+
+    # -- the claim -----------------------------------------------------------------------------------------------------
+
+    def _tasks(self) -> dict[str, list[str]]:
+        if self.shape is None:
+            return {}
+        subjects = self.planner.subjects
+        rows = {
+            subjects[n].name: [subjects[n].keys[row] for p in pieces for row in p.rows]
+            for n, pieces in enumerate(self.shape.of)
+        }
+        return {name: keys for name, keys in rows.items() if keys}
+
+    def _queue(self) -> dict[str, Any]:
+        """Where the claim goes on when this process has gone, and in which pieces."""
+        assert self.shape is not None
+        subjects = self.planner.subjects
+        pieces = {
+            subjects[n].name: [layout(p, subjects[n]) for p in pieces] for n, pieces in enumerate(self.shape.of) if pieces
+        }
+        return {'kind': 'slurm', 'cluster': limits_of(self.slurm).name, 'pieces': pieces}
+
+    def _shape(self, state: State) -> Shape:
+        arrays = any(subject.job.array is not None for subject in self.planner.subjects)
+        limit = limits_of(self.slurm).piece if arrays else 1
+        return Shape(
+            self.plan, self.frontier, self.planner.subjects, limit, lambda number, rows: self._foreign(state, number, rows)
+        )
+
+    def _foreign(self, state: State, number: int, rows: Sequence[int]) -> list[str]:
+        """The ids in the queue of tasks that another run has submitted."""
+        subject = self.planner.subjects[number]
+        ids: dict[str, None] = {}
+        for row in rows:
+            key = subject.keys[row]
+            claim = state.owner_of(subject.name, key)
+            if claim is None:
+                continue  # it has ended since
+            if not (state.claims[claim].owner or {}).get('queue'):
+                raise InFlightError(
+                    'task {task} is being executed by a run on {host}, which a job on Slurm cannot wait for',
+                    'Wait until that run has ended, then submit again.', task=task_name(subject.name, key),
+                    run=state.claims[claim].run, host=(state.claims[claim].owner or {}).get('host', 'another machine'),
+                )  # fmt: skip
+            handed = Handed(state.claims[claim], state.facts(claim))
+            if self.planner.queue.looked is not None:
+                adopt(handed, self.planner.queue.looked)
+            if spelled := handed.spelled(subject.name, key):
+                ids[spelled] = None
+        return list(ids)
+
+
+def _tasks(number: int) -> str:
+    return '1 task' if number == 1 else f'{number} tasks'
