@@ -14,7 +14,8 @@ What this does. A module travels once per payload, as a module: its whole namesp
 it as to any imported module. One that cannot travel so (it holds an open file, say) is imported at the other end,
 where an import hook compares its source with the planned one.
 
-Some values that pickle refuses are harmless: a lock travels as a new lock, an `lru_cache` as an empty one.
+Some values that pickle refuses are harmless: a lock travels as a new lock, an `lru_cache` as an empty one, a
+`singledispatch` function as its implementations.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 LOCK: Final = type(_thread.allocate_lock())
 RLOCK: Final = type(threading.RLock())
 CACHED: Final = type(functools.lru_cache(lambda: None))
+OF_GENERIC: Final = frozenset({'register', 'dispatch', 'registry', '_clear_cache'})
 REMADE: Final = frozenset({'__builtins__', '__cached__', '__loader__', '__spec__'})  # by the machinery at the other end
 
 
@@ -70,6 +72,25 @@ def _cached_again(function: Callable[..., Any], parameters: dict[str, Any]) -> o
     return functools.lru_cache(**parameters)(function)
 
 
+def _empty_generic() -> Any:
+    return functools.singledispatch(_empty_generic)
+
+
+def _fill_generic(generic: Any, state: tuple[dict[str, Any], dict[type, Any]]) -> None:
+    attributes, implementations = state
+    for name, value in attributes.items():
+        setattr(generic, name, value)
+    for cls, function in implementations.items():
+        generic.register(cls, function)
+
+
+def _reduce_generic(generic: Any) -> tuple[object, ...]:
+    """A `singledispatch` function is made empty and filled later, for its implementations may call it."""
+    named = {name: getattr(generic, name) for name in ('__module__', '__name__', '__qualname__', '__doc__')}
+    attributes = {name: value for name, value in vars(generic).items() if name not in OF_GENERIC}
+    return _empty_generic, (), ({**named, **attributes}, dict(generic.registry)), None, None, _fill_generic
+
+
 def _reduce_stream(stream: io.TextIOWrapper) -> tuple[object, ...]:
     """The standard streams are the task's own; of any other file cloudpickle would send a copy of all that it holds."""
     for name in ('stdout', 'stderr'):
@@ -89,6 +110,12 @@ def _importable(wrapper: Any) -> bool:
     return place is wrapper
 
 
+def _reduce_code(code: types.CodeType) -> tuple[object, ...]:
+    """With the file's name, which tracebacks show and fingerprints look into; some versions of cloudpickle blank it."""
+    make, arguments = cloudpickle.Pickler.dispatch_table[types.CodeType](code)
+    return make, tuple(code.co_filename if argument == '<dynamic-code>' else argument for argument in arguments)
+
+
 class Transport(cloudpickle.Pickler):  # type: ignore[misc]
     """cloudpickle, for which the given modules are rebuilt at the other end."""
 
@@ -97,6 +124,7 @@ class Transport(cloudpickle.Pickler):  # type: ignore[misc]
             LOCK: lambda lock: (_thread.allocate_lock, ()),
             RLOCK: lambda lock: (threading.RLock, ()),
             io.TextIOWrapper: _reduce_stream,
+            types.CodeType: _reduce_code,
         }
     )
 
@@ -111,6 +139,8 @@ class Transport(cloudpickle.Pickler):  # type: ignore[misc]
             return travelled_module, (value.__name__,)
         if type(value) is CACHED and not _importable(value):
             return _cached_again, (value.__wrapped__, value.cache_parameters())
+        if type(value) is types.FunctionType and vars(value).keys() >= OF_GENERIC and not _importable(value):
+            return _reduce_generic(value)
         reduced = super().reducer_override(value)
         if isinstance(value, types.FunctionType) and isinstance(reduced, tuple):
             name = self._namespaces.get(id(value.__globals__))

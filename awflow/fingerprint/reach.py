@@ -12,7 +12,8 @@ recursion. What names stand for is looked up once per code object and module; va
 
 Names are as seen from the module of the job: `n` of its own module is `global n`, that of another is `global util.n`. A name
 that stands for something of another name (`from util import g as h`) gets a component that says for what, or swapping two such
-names would go unnoticed. Two things of one name (lambdas, say) are numbered in the order of discovery, which follows the code.
+names would go unnoticed. A lambda is called by the name that it was found under. Two things of one name are numbered in the
+order of discovery, which follows the code.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from xxhash import xxh3_128_hexdigest
 
 from awflow.fingerprint.components import Fingerprint, Note, comparable, display_of
 from awflow.fingerprint.project import LOCAL, package_of
-from awflow.fingerprint.resolve import CAPTURED, Use, label_of, loaded_module, short
+from awflow.fingerprint.resolve import CAPTURED, Use, is_nameless, label_of, loaded_module, short
 from awflow.fingerprint.values import SCALARS, ref_key, scalar
 
 TYPE_CHECKING = False
@@ -168,8 +169,8 @@ class Walk:
                 self._follow(inner, owner, where)
 
     def _use_function(self, use: Use, where: str, owner: str) -> None:
-        label = self._seen_as(*label_of(use.target))
-        component = self._refer(use.target)
+        label = self._seen_as(use.module, use.name) if is_nameless(use.target) else self._seen_as(*label_of(use.target))
+        component = self._register(ref_key(use.target), f'helper {label}', use.target)
         if component == f'helper {label}' and _names_it(where, label, use):
             self._captured(use.target, label)
         elif component.startswith('code of '):  # recursion; the name may stand for another variant of the function
@@ -299,7 +300,10 @@ class Walk:
     def _refer(self, ref: Any, within: str = '') -> str:
         """The component of a piece of code, which is followed if this is its first appearance."""
         if type(ref) is FunctionType:
-            return self._register(ref_key(ref), f'helper {self._seen_as(*label_of(ref))}', ref)
+            label = self._seen_as(*label_of(ref))
+            if within and is_nameless(ref):
+                label += f' of {within.partition(" ")[2]}'
+            return self._register(ref_key(ref), f'helper {label}', ref)
         if isinstance(ref, type):
             return self._register(id(ref), f'class {self._seen_as(ref.__module__, short(ref.__qualname__))}', ref)
         if isinstance(ref, ModuleType):

@@ -154,6 +154,11 @@ def label_of(function: FunctionType) -> tuple[str, str]:
     return module, name
 
 
+def is_nameless(function: FunctionType) -> bool:
+    """Whether a function's own name says nothing: a lambda's, or that of a `def _` that a decorator put somewhere."""
+    return function.__name__ in ('<lambda>', '_')
+
+
 def short(qualname: str) -> str:
     """A qualified name without the functions around it."""
     return qualname.rpartition('<locals>.')[2]

@@ -148,7 +148,7 @@ CHANGED = {
     'an implementation of a singledispatch': (
         'from functools import singledispatch\n@singledispatch\ndef g(x): ...\n@g.register\ndef _(x: int): return 1\ndef f(): return g(1)',
         'from functools import singledispatch\n@singledispatch\ndef g(x): ...\n@g.register\ndef _(x: int): return 2\ndef f(): return g(1)',
-        ['helper _'],
+        ['helper _ of g'],
     ),
     'what a decorator wraps': (
         'import functools\ndef d(g):\n    @functools.wraps(g)\n    def w(): return g()\n    return w\n@d\ndef g(): return 1\ndef f(): return g()',
@@ -161,7 +161,7 @@ CHANGED = {
     ),
     'functions in a table': (
         't = {"a": lambda: 1, "b": lambda: 2}\ndef f(): return t', 't = {"b": lambda: 1, "a": lambda: 2}\ndef f(): return t',
-        ['helper <lambda>', 'helper <lambda> #2'],
+        ['helper <lambda> of t', 'helper <lambda> of t #2'],
     ),
     'known functions exchanged in a table': (
         'a = lambda: 1\nb = lambda: 2\nt = [a, b]\ndef f(): return a, b, t', 'a = lambda: 1\nb = lambda: 2\nt = [b, a]\ndef f(): return a, b, t',
