@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from awflow.plan import Plan
 
 PACE = 0.1  # seconds between redraws
-QUIET = 10.0  # seconds between lines where there is no terminal
+QUIET = 10.0  # seconds between lines where there is no terminal, if there is something new to say
+SILENT = 300.0  # if there is not
 MARKS = {'succeeded': '✓', 'failed': '✗', 'timeout': '✗', 'crashed': '✗', 'cancelled': '✗'}
 
 
@@ -67,6 +68,7 @@ class Lines(Display):
         super().__init__()
         self.total = self.done = self.failed = 0
         self._said = monotonic()
+        self._told = (0, 0)
 
     def begin(self, plan: Plan, total: int) -> None:
         self.total = total
@@ -83,8 +85,9 @@ class Lines(Display):
         self.done += number
 
     def tick(self) -> None:
-        if monotonic() - self._said >= QUIET:
-            self._said = monotonic()
+        now = (self.done, self.failed)
+        if monotonic() - self._said >= (SILENT if now == self._told else QUIET):
+            self._said, self._told = monotonic(), now
             self.note(f'{self.done} of {_tasks(self.total)} done' + (f', {self.failed} failed' if self.failed else ''))
 
     def close(self) -> None:

@@ -208,11 +208,13 @@ def _submit(run: Run, planner: Planner, options: Mapping[str, object], progress:
     if not wait:
         driver.announce()
         return
-    display.begin(run.plan, len(driver.frontier.open))
+    if driver.frontier.open:
+        display.begin(run.plan, len(driver.frontier.open))
     try:
         run.wait()
     finally:
-        display.close()
+        if driver.frontier.skipped or run.counts:
+            display.close()
 
 
 def _pool(planner: Planner, plan: Plan, workers: int | None) -> Any:

@@ -72,7 +72,7 @@ def _cached_again(function: Callable[..., Any], parameters: dict[str, Any]) -> o
     return functools.lru_cache(**parameters)(function)
 
 
-def _empty_generic() -> Any:
+def _empty_generic(*_: Any) -> Any:
     return functools.singledispatch(_empty_generic)
 
 

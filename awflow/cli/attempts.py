@@ -31,7 +31,7 @@ class LastAttempt:
         self.key = key
         self.name = task_name(job, key)
         self.record: Record | None = None
-        self.outcome = WAITING
+        self.outcome = workflow.gone.get((job, key), WAITING)
         if rows is not None and row is not None:
             self.record = rows.record(row)
             self.outcome = workflow.outcome(rows, row)
@@ -65,7 +65,9 @@ class LastAttempt:
         if self.record.log or self.record.final:
             return os.path.join(layout.directory, self.record.log) if self.record.log else ''
         stem = 'log' if self.key == '-' else safe(self.key)
-        name = f'{stem}-{self.record.generation}-{self.record.attempt[1]}.log'
+        restart, retry = self.record.attempt
+        attempt = f'{restart}.{retry}' if restart else str(retry)
+        name = f'{stem}-{self.record.generation}-{attempt}.log'
         path = os.path.join(layout.log_dir(self.record.job), name)
         return path if os.path.exists(path) else ''
 

@@ -11,10 +11,12 @@ from awflow.state.store import Store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from awflow.state.ledger import Entry
+    from awflow.state.liveness import Evidence
     from awflow.state.rows import Rows
+    from awflow.state.view import State
 
 RUNNING = 'running'
 CRASHED = 'crashed'
@@ -24,16 +26,35 @@ WAITING = 'waiting'  # claimed by a run that lives, without a record yet
 class Workflow:
     """A state as read, with the evidence on the owners of its live claims."""
 
-    __slots__ = ('evidence', 'name', 'state', 'store')
+    __slots__ = ('evidence', 'gone', 'name', 'state', 'store')
 
     def __init__(self, root: str, name: str) -> None:
         self.name = name
-        self.store = Store(root, name)
+        self.store = Store(root, name, witness=self._in_queue)
+        self.gone: dict[
+            tuple[str, str], str
+        ] = {}  # tasks that nobody performs any more
         self.state = self.store.read()
         self.evidence = self.store.evidence(self.state)
         if any(found.state == DEAD for found in self.evidence.values()):
             self.state = self.store.read()  # it may have recorded its last tasks and ended in between
             self.evidence = {**self.store.evidence(self.state), **self.evidence}
+        for number in self.state.claims:
+            self.gone.update((task, fact['settled']) for task, fact in self.state.settlements(number).items())
+
+    def _in_queue(self, state: State, submitters: Mapping[int, Evidence]) -> Mapping[int, Evidence]:
+        """Of claims in the queue of a cluster. Slurm is asked only where the state alone looks as if something was over."""
+        from awflow.backends.slurm.client import Slurm
+        from awflow.backends.slurm.reconcile import Reconciliation, as_recorded, suspicious
+
+        found = {number: as_recorded(state, number, known) for number, known in submitters.items()}
+        doubtful = {number: submitters[number] for number in submitters if suspicious(state, number)}
+        if doubtful:
+            queue = Reconciliation(self.store, Slurm())
+            found.update(queue.witness(state, doubtful))
+            for finding in queue.findings.values():
+                self.gone.update((task, gone.called) for task, gone in finding.gone.items())
+        return found
 
     def jobs(self) -> list[str]:
         """Every job of which something is on record or claimed."""
@@ -49,13 +70,18 @@ class Workflow:
     def keys(self, job: str) -> list[str]:
         """The tasks of a job: those on record, then those that wait for the first time."""
         rows = self.state.rows(job)
-        return [*(rows.keys if rows else ()), *self.waiting(job)]
+        return [*(rows.keys if rows else ()), *self.waiting(job), *self.dropped(job)]
+
+    def dropped(self, job: str) -> list[str]:
+        """Tasks that were claimed and of which no record will come: they were skipped, or cancelled before they began."""
+        rows = self.state.rows(job)
+        return [key for name, key in self.gone if name == job and (rows is None or rows.row(key) is None)]
 
     def waiting(self, job: str) -> Sequence[str]:
         """Tasks that are claimed and of which nothing is on record yet."""
         rows = self.state.rows(job)
         claimed = {key for claim in self.working().values() for key in claim.keys(job)}
-        first = [key for key in claimed if rows is None or rows.row(key) is None]
+        first = [key for key in claimed if (rows is None or rows.row(key) is None) and (job, key) not in self.gone]
         return sorted(first, key=lambda key: (len(key), key))
 
     def outcome(self, rows: Rows, row: int) -> str:
@@ -64,4 +90,6 @@ class Workflow:
         if outcome:
             return outcome
         found = self.evidence.get(rows.generation(row))
+        if (rows.job, rows.keys[row]) in self.gone:
+            return CRASHED
         return CRASHED if found is not None and found.state == DEAD else RUNNING

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from awflow.state.ledger import Entry
     from awflow.state.record import Record
 
-ORDER = ('succeeded', 'failed', 'timeout', 'cancelled', 'crashed', RUNNING, WAITING, 'forgotten')
+ORDER = ('succeeded', 'failed', 'timeout', 'cancelled', 'crashed', RUNNING, WAITING, 'skipped', 'forgotten')
 
 
 class Tally:
@@ -37,6 +37,8 @@ class Tally:
             self._count(workflow.outcome(rows, row))
             self._measure(rows.record(row))
         self._count(WAITING, len(workflow.waiting(job)))
+        for key in workflow.dropped(job):
+            self._count(workflow.gone[job, key])
 
     def _count(self, outcome: str, number: int = 1) -> None:
         if number:
@@ -100,5 +102,6 @@ def tallies(workflow: Workflow) -> list[Tally]:
 
 
 def progress(workflow: Workflow) -> list[Progress]:
-    """Every live claim, oldest first."""
-    return [Progress(workflow, number, claim) for number, claim in sorted(workflow.state.claims.items())]
+    """Every live claim on which something is still to come, oldest first."""
+    found = [Progress(workflow, number, claim) for number, claim in sorted(workflow.state.claims.items())]
+    return [claim for claim in found if claim.state != DEAD or claim.done < claim.total]

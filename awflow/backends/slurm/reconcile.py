@@ -52,6 +52,11 @@ class Gone:
         self.state = state
         self.reason = reason
 
+    @property
+    def called(self) -> str:
+        """The end of a task that never began."""
+        return 'skipped' if self.reason in (BLOCKED, 'Dependency') else 'cancelled'
+
 
 class Look:
     """The queue as it answered once, by id."""
@@ -227,14 +232,40 @@ class Reconciliation:
         begun = begun_record(state, number, task)
         outcome, kind, line = in_words(gone, begun, peak_of(state, number, task))
         if begun is None and outcome in ('cancelled', 'skipped'):
-            how = 'skipped' if gone.reason == BLOCKED else outcome
-            return [], [{'claim': number, 'settled': how, 'job': task[0], 'key': task[1], 'why': line}]
+            return [], [{'claim': number, 'settled': gone.called, 'job': task[0], 'key': task[1], 'why': line}]
         attempt = begun or Record(job=task[0], task=task[1], run=state.claims[number].run, started=time())
         handed = Handed(state.claims[number], state.facts(number))
         return [attempt.replace(
             outcome=outcome, error={'type': kind, 'line': line}, ended=time(), id=token_hex(16), end=token_hex(16),
             slurm={**(attempt.slurm or {}), 'state': gone.state, 'reason': gone.reason, 'job': handed.spelled(*task)},
         )], []  # fmt: skip
+
+
+def as_recorded(state: State, number: int, submitter: Evidence) -> Evidence:
+    """Evidence on a claim from the state alone, without asking Slurm."""
+    left = unfinished(state, number)
+    if not left:
+        return Evidence(DEAD, 'all its tasks have ended')
+    handed = Handed(state.claims[number], state.facts(number))
+    if not handed.complete:
+        if submitter.state == ALIVE:
+            return Evidence(ALIVE, f'its tasks are being submitted: {submitter.why}')
+        return Evidence(SUSPECT, f'it was not submitted completely: {submitter.why}')
+    return Evidence(ALIVE, f'{len(left)} of its tasks were submitted to {cluster_of(state, number)} and have not ended')
+
+
+def suspicious(state: State, number: int) -> bool:
+    """Whether tasks of a claim may wait for ever: something under it did not succeed, and nothing of it runs."""
+    claim = state.claims[number]
+    if not unfinished(state, number) or state.started(number):
+        return False
+    for job in claim.tasks:
+        rows = state.rows(job)
+        for row in range(len(rows) if rows else 0):
+            assert rows is not None, 'only rows are looked at'
+            if rows.generation(row) == number and rows.final(row) and rows.outcome(row) != 'succeeded':
+                return True
+    return False
 
 
 def unfinished(state: State, number: int) -> list[tuple[str, str]]:

@@ -1,0 +1,101 @@
+"""`awflow cancel`: stop what runs and what waits in a queue."""
+
+from __future__ import annotations
+
+import click
+
+from awflow.cli.options import state_option, workflow_option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from awflow.cli.observed import Workflow
+    from awflow.state.ledger import Entry
+
+    Task = tuple[str, str]
+
+
+@click.command(epilog='Example: awflow cancel estimate')
+@click.argument('selectors', metavar='[JOB[VALUE]]...', nargs=-1)
+@state_option
+@workflow_option
+def cancel(selectors: tuple[str, ...], root: str, workflow: str | None) -> None:
+    """Cancel tasks that run or wait: of these jobs or tasks, or all of them.
+
+    Tasks on Slurm are cancelled there. A run on this machine is asked to stop as by Ctrl-C; it can only be stopped as a whole.
+    """
+    from awflow.cli.observed import Workflow
+    from awflow.cli.selection import select
+    from awflow.cli.workflows import chosen
+
+    if not selectors:
+        stopped = sum([_cancel(Workflow(root, name), None) for name in chosen(root, workflow)])
+    else:
+        stopped = 0
+        for selection in [select(root, workflow, text) for text in selectors]:
+            stopped += _cancel(selection.workflow, {(selection.job, key) for key in selection.keys})
+    if not stopped:
+        click.echo('awflow: nothing of that runs or waits')
+
+
+def _cancel(workflow: Workflow, wanted: set[Task] | None) -> int:
+    """Cancel what is wanted of every live claim; how many tasks that were."""
+    total = 0
+    for number, claim in sorted(workflow.working().items()):
+        tasks = [task for task in _open(workflow, number, claim) if wanted is None or task in wanted]
+        if not tasks:
+            continue
+        queued = bool((claim.owner or {}).get('queue'))
+        total += _in_queue(workflow, number, tasks, wanted is None) if queued else _here(workflow, number, claim, tasks, wanted)
+    return total
+
+
+def _open(workflow: Workflow, number: int, claim: Entry) -> Iterator[Task]:
+    for job in claim.tasks:
+        for key in sorted(claim.keys(job)):
+            if not workflow.state.finished(number, job, key):
+                yield job, key
+
+
+def _in_queue(workflow: Workflow, number: int, tasks: list[Task], everything: bool) -> int:
+    from awflow.backends.slurm.client import Slurm
+    from awflow.backends.slurm.handed import Handed
+    from awflow.backends.slurm.reconcile import Look, adopt
+
+    slurm = Slurm()
+    state = workflow.state
+    handed = Handed(state.claims[number], state.facts(number))
+    if not handed.complete:
+        adopt(handed, Look(slurm.queue()))  # its submitter may have died before it noted all
+    ids = (
+        list(handed.ids) if everything else list(dict.fromkeys(spelled for task in tasks if (spelled := handed.spelled(*task))))
+    )
+    slurm.cancel(ids)
+    click.echo(f'cancelled in Slurm: {len(tasks)} tasks of run {state.claims[number].run}')
+    return len(tasks)
+
+
+def _here(workflow: Workflow, number: int, claim: Entry, tasks: list[Task], wanted: set[Task] | None) -> int:
+    """Ask the process of a run on this machine to stop."""
+    import os
+    import signal
+
+    from awflow.errors import StateError
+    from awflow.state.liveness import ALIVE
+
+    found = workflow.evidence[number]
+    if found.state != ALIVE:
+        raise StateError(
+            'run {run} cannot be stopped from here: {_why}', 'Run the command on its host.', run=claim.run, _why=found.why
+        )
+    if wanted is not None:
+        raise StateError('run {run} is on this machine and can only be stopped as a whole', 'Say: awflow cancel', run=claim.run)
+    os.kill(int((claim.owner or {})['pid']), signal.SIGTERM)
+    click.echo(f'asked run {claim.run} (process {(claim.owner or {})["pid"]}) to stop: {counted(len(tasks))}')
+    return len(tasks)
+
+
+def counted(number: int) -> str:
+    """So many tasks, in words."""
+    return '1 task' if number == 1 else f'{number} tasks'
