@@ -61,7 +61,7 @@ class Workflow:
         names = dict.fromkeys(self.state.jobs())
         for claim in self.working().values():
             names.update(dict.fromkeys(claim.tasks))
-        return list(names)
+        return list(names | {job: None for job, _ in self.gone})
 
     def working(self) -> dict[int, Entry]:
         """The live claims whose owners are not known to be dead, by number."""

@@ -88,7 +88,8 @@ class Progress:
         self.why = found.why
         self.since = claim.time
         self.total = sum(len(claim.keys(job)) for job in claim.tasks)
-        self.done = sum(workflow.state.finished(number, job, key) for job in claim.tasks for key in claim.keys(job))
+        tasks = [(job, key) for job in claim.tasks for key in claim.keys(job)]
+        self.done = sum(task in workflow.gone or workflow.state.finished(number, *task) for task in tasks)
         self.running = 0 if found.state == DEAD else len(workflow.state.started(number))
 
     def to_dict(self) -> dict[str, Any]:
