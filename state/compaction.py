@@ -12,8 +12,11 @@ from awflow.state.ledger import TEMPORARY, Listing, snapshot_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from awflow.state.fs import Disk
     from awflow.state.layout import Layout
+    from awflow.state.ledger import Entry
     from awflow.state.view import State
 
 _ENTRIES = 16  # above the snapshot: each is a file to open at every start
@@ -37,12 +40,20 @@ def compact(state: State, layout: Layout, disk: Disk) -> None:
         state.all_codes,
         {
             'upto': state.last,
-            'live': {str(number): entry.to_dict() for number, entry in state.claims.items()},
+            'live': {str(number): _compared(entry) for number, entry in state.claims.items()},
             'facts': [fact for facts in state.noted.values() for fact in facts],
         },
+        state.all_sources,
+        state.all_reasons,
     )
     if _published(data, state.last, layout, disk):
         _remove_folded(state, layout, disk)
+
+
+def _compared(entry: Entry) -> dict[str, Any]:
+    """A live claim without what is only shown: that goes to columns which hardly anybody opens."""
+    fields = entry.to_dict()
+    return {name: value for name, value in fields.items() if name not in ('sources', 'reasons')}
 
 
 def _published(data: bytes, number: int, layout: Layout, disk: Disk) -> bool:

@@ -32,7 +32,7 @@ from awflow.state.table import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from awflow.state.record import Record
@@ -42,14 +42,39 @@ _IN_COLUMNS = ('job', 'task', 'generation', 'attempt', 'final', 'outcome', 'end'
 _WORD = 0xFFFF
 
 
-def fold(jobs: Iterable[Rows], codes: Mapping[str, Mapping[str, str]], meta: Mapping[str, Any]) -> bytes:
-    """The snapshot's bytes; of `codes` only those are kept that a row or a live claim (`meta`) still names."""
+def fold(
+    jobs: Iterable[Rows],
+    codes: Mapping[str, Mapping[str, str]],
+    meta: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, str]] | None = None,
+    reasons: Mapping[int, Mapping[str, list[Any]]] | None = None,
+) -> bytes:
+    """The snapshot's bytes; of `codes` only those are kept that a row or a live claim (`meta`) still names, of `reasons`
+    those of entries of which there is a row or which are live, of `sources` those that either of the two names.
+    """
     writer = _Writer()
     for rows in jobs:
         writer.add(rows)
     used = {code for code, _ in writer.contexts}
     used.update(code for entry in meta['live'].values() for code in entry.get('codes', ()))
-    return writer.finish({digest: parts for digest, parts in codes.items() if digest in used}, meta)
+    kept = {digest: parts for digest, parts in codes.items() if digest in used}
+    numbers = {*writer.integers['generation'], *map(int, meta['live'])}
+    told = {str(number): of_jobs for number, of_jobs in sorted((reasons or {}).items()) if number in numbers}
+    named = {(component, text) for parts in kept.values() for component, text in parts.items()} | set(_cited(told))
+    texts = {
+        component: found for component, of_component in sorted((sources or {}).items())
+        if (found := {text: of_component[text] for text in sorted(of_component) if (component, text) in named})
+    }  # fmt: skip
+    return writer.finish(kept, meta, {'sources': texts, 'reasons': told})
+
+
+def _cited(told: Mapping[str, Mapping[str, list[Any]]]) -> Iterator[tuple[str, str]]:
+    """Component and text of every code that a reason names as the one before or after."""
+    for of_jobs in told.values():
+        for groups in of_jobs.values():
+            for _, _, reasons in groups:
+                for reason in reasons:
+                    yield from ((reason.get('name', ''), reason[when]) for when in ('was', 'now') if when in reason)
 
 
 class _Writer:
@@ -144,7 +169,11 @@ class _Writer:
             self.contexts.append((code, upstream))
         return number
 
-    def finish(self, codes: Mapping[str, Mapping[str, str]], meta: Mapping[str, Any]) -> bytes:
+    def finish(
+        self, codes: Mapping[str, Mapping[str, str]], meta: Mapping[str, Any], told: Mapping[str, Mapping[str, Any]]
+    ) -> bytes:
+        import zlib
+
         columns: dict[str, bytes | bytearray] = {**self.digests}
         columns.update((name, snapshot.little_endian(column)) for name, column in self.integers.items())
         columns['keys'] = self.keys
@@ -153,6 +182,7 @@ class _Writer:
         columns['jobs'] = jsontext.dumps(self.spans)
         columns['codes'] = jsontext.dumps(codes)
         columns['blocks'] = self.blocks
+        columns.update((name, zlib.compress(jsontext.dumps(column))) for name, column in told.items() if column)
         return snapshot.write(columns, meta)
 
 

@@ -101,7 +101,8 @@ class Entry:
 
     `tasks` maps a job to the encoded keys that the entry claims; `ends` maps the number of a claim to {'why',
     'journals': {name: bytes}}; `records` are JSON forms of records that are final from the start; `codes` names the
-    components of code digests; `facts` are notes on claims that are no record of a task ({'claim': n, ...}); `owner`
+    components of code digests, `sources` their source texts ({component: {text of the component: source}}), `reasons`
+    says why the tasks claimed (or recorded in the entry) were to run, by job; `facts` are notes on claims that are no record of a task ({'claim': n, ...}); `owner`
     is a liveness.Owner's JSON form; `root` and `script` say where it came from, for humans.
     """
 
@@ -115,10 +116,12 @@ class Entry:
         'nonce',
         'owner',
         'parent',
+        'reasons',
         'records',
         'root',
         'run',
         'script',
+        'sources',
         'tasks',
         'time',
         'user',
@@ -138,6 +141,8 @@ class Entry:
         'ends',
         'records',
         'codes',
+        'sources',
+        'reasons',
         'facts',
     )
 
@@ -157,6 +162,8 @@ class Entry:
         ends: dict[int, dict[str, Any]] | None = None,
         records: list[dict[str, Any]] | None = None,
         codes: dict[str, dict[str, str]] | None = None,
+        sources: dict[str, dict[str, str]] | None = None,
+        reasons: dict[str, list[Any]] | None = None,
         facts: list[dict[str, Any]] | None = None,
         extra: dict[str, Any] | None = None,
     ) -> None:
@@ -173,6 +180,8 @@ class Entry:
         self.ends = ends or {}
         self.records = records or []
         self.codes = codes or {}
+        self.sources = sources or {}
+        self.reasons = reasons or {}
         self.facts = facts or []
         self.extra = extra or {}
         self._keys: dict[str, frozenset[str]] = {}

@@ -43,11 +43,13 @@ _DEFAULTS: dict[str, Any] = {
     'log': '',
     'run': '',
     'note': '',
+    'why': [],
     'adopted': False,
     'accepted': False,
+    'by': None,
 }
 _ITEMS = tuple(_DEFAULTS.items())
-_MAPPINGS, _LISTS = ('upstream', 'own', 'outputs'), ('checks', 'inputs_changed')
+_MAPPINGS, _LISTS = ('upstream', 'own', 'outputs'), ('checks', 'inputs_changed', 'why')
 _SECONDS = ('started', 'ended', 'user', 'system')
 
 
@@ -56,7 +58,8 @@ class Record:
 
     Digests are 32 hex digits. `end` is the outcome as dependents compare it; `own` holds the components of this task
     alone, `upstream` those that all tasks of the job share; `outputs` maps a path to [digest, bytes]. Times are
-    seconds (`started` and `ended` since the epoch), kept to the millisecond; `rss` is bytes. `extra` carries what a
+    seconds (`started` and `ended` since the epoch), kept to the millisecond; `rss` is bytes. `why` are the reasons for
+    which it ran, where the entry of its generation does not say it better; `by` is who accepted or dropped it. `extra` carries what a
     newer version wrote. Not to be changed once made: states and caches share them.
     """
 
@@ -92,8 +95,10 @@ class Record:
     log: str
     run: str
     note: str
+    why: list[dict[str, Any]]
     adopted: bool
     accepted: bool
+    by: dict[str, Any] | None
     extra: dict[str, Any]
 
     def __init__(self, extra: dict[str, Any] | None = None, **fields: Any) -> None:

@@ -99,6 +99,8 @@ class Store:
         tasks: Mapping[str, Collection[str]],
         records: Iterable[Record] = (),
         codes: Mapping[str, Mapping[str, str]] | None = None,
+        sources: Mapping[str, Mapping[str, str]] | None = None,
+        reasons: Mapping[str, list[Any]] | None = None,
         dead: Mapping[int, str] | None = None,
         script: str = '',
         parent: dict[str, Any] | None = None,
@@ -110,8 +112,9 @@ class Store:
 
         None means that the ledger has moved since `expected` was read (or that the answer was lost and somebody else
         came first): read and plan again. Evidence for `dead` must have been gathered before `expected` was read.
-        Records get the entry's number as their generation and are final. `facts` ({'claim': n, ...}) are noted about
-        claims still live. `queue` names the cluster in whose queue the claim goes on when its publisher has gone.
+        Records get the entry's number as their generation and are final. `sources` and `reasons` are only shown (see
+        Entry); `facts` ({'claim': n, ...}) are noted about claims still live. `queue` names the cluster in whose queue
+        the claim goes on when its publisher has gone.
         """
         told = {**(owner or myself(proc=self.proc)).to_dict(), **({'queue': queue} if queue else {})}
         entry = Entry(
@@ -126,6 +129,8 @@ class Store:
             tasks={job: encode_keys(keys) for job, keys in tasks.items() if keys},
             records=[record.replace(final=True, generation=expected.last + 1).to_dict() for record in records],
             codes={digest: dict(parts) for digest, parts in (codes or {}).items()},
+            sources={component: dict(texts) for component, texts in (sources or {}).items()},
+            reasons=dict(reasons or {}),
             facts=list(facts),
         )
         self._check(entry, expected, dead or {})

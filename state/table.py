@@ -178,6 +178,15 @@ class Table:
         found: dict[str, dict[str, str]] = jsontext.loads(self.snapshot['codes'])
         return found
 
+    def told(self, name: str) -> dict[str, Any]:
+        """A compressed column that is only shown: `sources` or `reasons`."""
+        import zlib
+
+        if name not in self.snapshot:
+            return {}
+        found: dict[str, Any] = jsontext.loads(zlib.decompress(self.snapshot[name]))
+        return found
+
     def jobs(self) -> list[str]:
         return list(self._spans)
 

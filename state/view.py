@@ -55,9 +55,11 @@ class State:
         '_codes',
         '_facts',
         '_live',
+        '_reasons',
         '_rows',
         '_settled',
         '_settlements',
+        '_sources',
         'claims',
         'damage',
         'entries',
@@ -94,6 +96,8 @@ class State:
         self._live = dict(live or {})
         self._rows: dict[str, Rows | None] = {}
         self._codes: dict[str, dict[str, str]] | None = None
+        self._sources: dict[str, dict[str, str]] | None = None
+        self._reasons: dict[int, dict[str, list[Any]]] | None = None
         self._facts: dict[int, list[dict[str, Any]]] | None = None
         self._settlements: dict[int, dict[tuple[str, str], dict[str, Any]]] = {}
 
@@ -139,6 +143,25 @@ class State:
     def codes(self, digest: str) -> dict[str, str]:
         """The components that a digest of code stands for, {} if it was never said."""
         return self.all_codes.get(digest, {})
+
+    @property
+    def all_sources(self) -> dict[str, dict[str, str]]:
+        """Source texts of code, {component: {text of the component: source}}; unpacked when first asked for."""
+        if self._sources is None:
+            self._sources = self.table.told('sources') if self.table else {}
+            for entry in self.entries.values():
+                for component, texts in entry.sources.items():
+                    self._sources.setdefault(component, {}).update(texts)
+        return self._sources
+
+    @property
+    def all_reasons(self) -> dict[int, dict[str, list[Any]]]:
+        """Why tasks were to run, by number of the entry and job; unpacked when first asked for."""
+        if self._reasons is None:
+            told = self.table.told('reasons') if self.table else {}
+            self._reasons = {int(number): of_jobs for number, of_jobs in told.items()}
+            self._reasons.update((number, entry.reasons) for number, entry in self.entries.items() if entry.reasons)
+        return self._reasons
 
     def owner_of(self, job: str, key: str) -> int | None:
         """The live claim that may execute this task and has not finished it."""
@@ -202,12 +225,17 @@ class State:
         return self._facts
 
     def dump(self) -> Iterator[dict[str, Any]]:
-        """All of it, as JSON-able objects: claims, records, what codes stand for, damage."""
+        """All of it, as JSON-able objects: claims, records, what codes stand for and why, damage."""
         yield {'kind': 'state', 'last': self.last, 'snapshot': self.floor, 'damage': self.damage}
         for number, entry in sorted({**self.entries, **self.claims}.items()):
             yield {'kind': 'entry', 'number': number, 'live': number in self.claims, **entry.to_dict()}
         for digest, components in sorted(self.all_codes.items()):
             yield {'kind': 'code', 'digest': digest, 'components': components}
+        for component, texts in sorted(self.all_sources.items()):
+            for text, source in sorted(texts.items()):
+                yield {'kind': 'source', 'component': component, 'text': text, 'source': source}
+        for number, of_jobs in sorted(self.all_reasons.items()):
+            yield {'kind': 'reasons', 'number': number, 'jobs': of_jobs}
         for number in sorted(self.claims):
             for fact in self.facts(number):
                 yield {'kind': 'fact', 'claim': number, **fact}

@@ -52,6 +52,8 @@ def records(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Record]:
         'log': TEXT,
         'run': TEXT,
         'note': TEXT,
+        'why': st.lists(JSON.filter(bool), max_size=2),
+        'by': JSON,
         'adopted': st.booleans(),
         'accepted': st.booleans(),
         'extra': st.dictionaries(st.just('colour'), st.integers()),
