@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Final
 
 # The classes of a verdict.
@@ -20,6 +21,8 @@ SENTENCES: Final = {
     'prune=False': 'prune=False',
     'forgotten': 'its record was dropped by `awflow forget`',
     'last attempt': 'the last attempt {name}',
+    'retry': 'the attempt before failed',
+    'taken over': 'run {name}, which was executing it, died',
     'never ran': 'never ran',
     'changed': '{name} changed',
     'added': '{name} is new',
@@ -37,23 +40,34 @@ SENTENCES: Final = {
     'adopted': 'no record, but what it should make is there',
     'demanded': 'needed by {name}',
 }
+FIELDS: Final = ('kind', 'name', 'old', 'new', 'was', 'now')
+
 
 
 class Reason:
-    """A kind, the thing it names, and its old and new value where it has one."""
+    """A kind, the thing it names, and its old and new value where it has one.
 
-    __slots__ = ('kind', 'name', 'new', 'old')
+    Of code, `was` and `now` are the texts of the component before and after: under them the state keeps its source.
+    """
 
-    def __init__(self, kind: str, name: str = '', old: str | None = None, new: str | None = None) -> None:
+    __slots__ = ('kind', 'name', 'new', 'now', 'old', 'was')
+
+    def __init__(
+        self, kind: str, name: str = '', old: str | None = None, new: str | None = None, was: str = '', now: str = ''
+    ) -> None:
         self.kind = kind
         self.name = name
         self.old = old
         self.new = new
+        self.was = was
+        self.now = now
 
     def __str__(self) -> str:
-        sentence = SENTENCES[self.kind].format(name=self.name, old=self.old, new=self.new)
+        sentence = SENTENCES.get(self.kind, self.kind + ' {name}').format(name=self.name, old=self.old, new=self.new)
         if self.kind == 'changed' and (self.old or self.new):
             sentence += f': {self.old or "?"} -> {self.new or "?"}'
+        elif self.kind in ('added', 'removed') and (self.old or self.new):
+            sentence += f': {self.new or self.old}'
         return sentence
 
     def __repr__(self) -> str:
@@ -63,9 +77,13 @@ class Reason:
         return isinstance(other, Reason) and self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
-        return hash((self.kind, self.name, self.old, self.new))
+        return hash((self.kind, self.name, self.old, self.new, self.was, self.now))
 
     def to_dict(self) -> dict[str, str]:
         """For JSON."""
-        fields = {'kind': self.kind, 'name': self.name, 'old': self.old, 'new': self.new}
-        return {name: value for name, value in fields.items() if value}
+        return {name: value for name in FIELDS if (value := getattr(self, name))}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, str]) -> Reason:
+        """From JSON; what a newer version added is left out."""
+        return cls(**{'kind': '', **{name: fields[name] for name in FIELDS if name in fields}})

@@ -59,8 +59,8 @@ class Record:
     Digests are 32 hex digits. `end` is the outcome as dependents compare it; `own` holds the components of this task
     alone, `upstream` those that all tasks of the job share; `outputs` maps a path to [digest, bytes]. Times are
     seconds (`started` and `ended` since the epoch), kept to the millisecond; `rss` is bytes. `why` are the reasons for
-    which it ran, where the entry of its generation does not say it better; `by` is who accepted or dropped it. `extra` carries what a
-    newer version wrote. Not to be changed once made: states and caches share them.
+    which it ran, where the entry of its generation does not say it better; `by` is who accepted or dropped it. `extra`
+    carries what a newer version wrote. Not to be changed once made: states and caches share them.
     """
 
     __slots__ = (*_DEFAULTS, 'extra')

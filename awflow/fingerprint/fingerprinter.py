@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from awflow.fingerprint.components import Fingerprint
+    from awflow.fingerprint.excerpts import Excerpts
     from awflow.fingerprint.names import Names
     from awflow.fingerprint.values import Node
 
@@ -39,6 +40,7 @@ class Fingerprinter:
         self._codes: dict[int, tuple[CodeType, str, Names]] = {}  # with the code, lest its id be given to another
         self._uses: dict[tuple[int, int], tuple[FunctionType, list[Use]]] = {}
         self._opened: dict[int, tuple[type, Node]] = {}
+        self._excerpts: Excerpts | None = None
         self._walks: dict[tuple[int, int, str, frozenset[str]], tuple[FunctionType, Walk]] = {}
 
     def function(self, f: Callable[..., Any], *, ignore: Iterable[str] = ()) -> Fingerprint:
@@ -78,6 +80,22 @@ class Fingerprinter:
         if known is None:
             known = self._opened[id(cls)] = (cls, open_class(self.hasher.named(label), cls))
         return known[1]
+
+    def known_codes(self) -> Iterable[tuple[CodeType, str, Names]]:
+        """Every code object seen, with its component text."""
+        return self._codes.values()
+
+    def known_classes(self) -> list[type]:
+        """Every class that was looked into."""
+        return [cls for cls, _ in self._opened.values()]
+
+    def excerpt(self, component: str, text: str) -> str:
+        """The source of a component of a fingerprint taken here, '' if it has none. Takes milliseconds a file."""
+        if self._excerpts is None:
+            from awflow.fingerprint.excerpts import Excerpts
+
+            self._excerpts = Excerpts(self)
+        return self._excerpts.of(component, text)
 
     def uses(self, function: FunctionType) -> list[Use]:
         """What the globals that a function names stand for."""
