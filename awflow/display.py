@@ -166,25 +166,3 @@ def make(progress: bool | None) -> Display:
     if not wanted(progress):
         return Display()
     return Bar() if sys.stderr.isatty() else Lines()
-
-
-def render_plan(plan: Plan, every: bool = False) -> str:
-    """The plan as text: every job in a line, below it the tasks in question with their reasons."""
-    lines = []
-    for planned in plan.jobs:
-        total = len(planned.mark)
-        counts: dict[str, int] = {}
-        for row in range(total):
-            counts[planned.kind(row)] = counts.get(planned.kind(row), 0) + 1
-        summary = ', '.join(f'{count} {kind}' for kind, count in counts.items()) or 'empty array'
-        lines.append(f'{planned.facts.name}  {summary}')
-        groups: dict[tuple[str, str], list[str]] = {}
-        for row, kind in sorted(planned.kinds.items()):
-            why = '; '.join(map(str, planned.reasons.get(row, ())))
-            groups.setdefault((kind, why), []).append(planned.facts.keys[row])
-        for (kind, why), keys in groups.items():
-            shown = ', '.join(keys[:6]) + (f', ... {len(keys)} in all' if len(keys) > 6 else '')
-            where = '' if keys == ['-'] else f'[{shown}] '
-            lines.append(f'  {where}{kind}: {why}' if why else f'  {where}{kind}')
-    totals = ', '.join(f'{count} {kind}' for kind, count in plan.counts().items() if count) or 'nothing'
-    return '\n'.join([*lines, f'in all: {totals}'])

@@ -83,7 +83,7 @@ class Facts:
 class Planned:
     """The plan for one job: where each row is, its verdict, and the outcomes known now."""
 
-    __slots__ = ('facts', 'kinds', 'mark', 'reasons', 'stood')
+    __slots__ = ('facts', 'kinds', 'mark', 'reasons', 'stood', 'wanted')
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
@@ -91,6 +91,7 @@ class Planned:
         self.kinds: dict[int, str] = {}  # rows that are not simply fresh
         self.reasons: dict[int, Sequence[Reason]] = {}
         self.stood: dict[int, bytes] = {}  # of skipped rows: the outcome on record
+        self.wanted = ''  # the dependent for which missing rows were taken in
 
     def kind(self, row: int) -> str:
         """The class of the verdict on a row."""
@@ -182,6 +183,7 @@ class Plan:
                         continue
                     if link.status != 'failure' or row in upstream.facts.never:
                         upstream.mark[row] = IN
+                        upstream.wanted = upstream.wanted or planned.facts.name
                         changed = True
         return changed
 
@@ -217,10 +219,11 @@ class Plan:
                 if facts.mode == 'all':
                     reasons.append(Reason('added', f'the edge to {link.name}'))
             elif bytes.fromhex(used[name]) != self.end_of(link, row):
-                reasons.append(Reason('upstream changed', self._named(link, row)))
+                reasons.append(Reason('upstream changed', self.named(link, row)))
         return reasons
 
-    def _named(self, link: Link, row: int) -> str:
+    def named(self, link: Link, row: int) -> str:
+        """The upstream of an edge as a reason names it."""
         upstream = self.jobs[link.upstream].facts
         return link.name if link.partners is None else task_name(upstream.name, upstream.keys[link.partners[row]])
 
@@ -231,7 +234,7 @@ class Plan:
             facts = planned.facts
             for row, mark in enumerate(planned.mark):
                 if mark == IN:
-                    planned.kinds[row], planned.reasons[row] = self._verdict(facts, row)
+                    planned.kinds[row], planned.reasons[row] = self._verdict(planned, row)
                 elif mark == SKIP:
                     planned.kinds[row], planned.reasons[row] = SKIPPED, self._no(facts, row)
                 elif mark == ELSEWHERE:
@@ -242,21 +245,23 @@ class Plan:
                     planned.reasons[row] = facts.reasons[row]  # adopted
             self._sure.append(any(planned.kind(row) != MAYBE for row in planned.rows()))
 
-    def _verdict(self, facts: Facts, row: int) -> tuple[str, Sequence[Reason]]:
+    def _verdict(self, planned: Planned, row: int) -> tuple[str, Sequence[Reason]]:
+        facts = planned.facts
         base = facts.base[row]
         if base == OUTDATED_ROW:
             return OUTDATED, facts.reasons[row]
         running = [link for link in facts.links if self.running(link, row)]
         if base == MISSING_ROW or row in facts.never:
-            return MISSING, facts.reasons.get(row) or (Reason('never ran'),)
+            found = facts.reasons.get(row) or (Reason('never ran'),)
+            return MISSING, [*found, Reason('demanded', planned.wanted)] if planned.wanted else found
         if not running:
             return OUTDATED, [*facts.late.get(row, ()), *self._moves(facts, row)]
         for link in running:
             if facts.mode == 'any' and link.component not in facts.used.get(row, ()):
                 continue  # it started without this one, and may again
             if self._surely_runs(link, row) and not self.jobs[link.upstream].facts.declares_outputs:
-                return OUTDATED, (Reason('upstream runs', self._named(link, row)),)
-        return MAYBE, [Reason('upstream may run', self._named(link, row)) for link in running]
+                return OUTDATED, (Reason('upstream runs', self.named(link, row)),)
+        return MAYBE, [Reason('upstream may run', self.named(link, row)) for link in running]
 
     def _surely_runs(self, link: Link, row: int) -> bool:
         if link.partners is None:
@@ -268,7 +273,7 @@ class Plan:
         for link in facts.links:
             if answer(link.status, self.succeeded(link, row)) is False:
                 how = 'did not succeed' if link.status == 'success' else 'succeeded'
-                return (Reason('edge', f'{self._named(link, row)} {how}'),)
+                return (Reason('edge', f'{self.named(link, row)} {how}'),)
         return ()
 
     # -- what others ask -----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from awflow.graph import ordered, unique_names
 from awflow.job import Job
 from awflow.place import definition_site, place_of, refuse_foreign
 from awflow.plan import Link, Plan
+from awflow.sources import Sources
 from awflow.state.record import Record
 from awflow.state.store import Store
 from awflow.subject import Subject
@@ -110,6 +111,7 @@ class Planner:
         self._link()
         self._mark()
         self.survey = Survey(self.subjects, state, self.digests, self.store.layout.directory, dead or {})
+        self.survey.sources = Sources(self._fingerprinter.excerpt, self.subjects, state)
         return Plan(self.survey.facts())
 
     def _link(self) -> None:
@@ -186,6 +188,7 @@ class Planner:
 
         `queue` says in which cluster's queue the claim goes on without this process.
         """
+        from awflow.explain import Account
         from awflow.state.liveness import myself
 
         tasks = plan.tasks() if tasks is None else tasks
@@ -194,6 +197,7 @@ class Planner:
         codes = {s.code: s.components for s in self.subjects if s.name in touched}
         return self.store.publish(
             run=run, expected=state, tasks=tasks, records=records, codes=codes, dead=dead, script=self.place.script_name,
+            sources=self.survey.sources.unknown(codes), reasons=Account.of_plan(plan).for_entry(),
             parent=self.place.parent, owner=myself(pids, self.store.proc), queue=queue,
         )  # fmt: skip
 
@@ -209,6 +213,7 @@ class Planner:
             packages.update(print_.packages)
         facts = {
             'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv,
+            'command': [sys.executable, *sys.orig_argv[1:]], 'prefix': sys.prefix, 'state': self.store.layout.root,
             'directory': os.getcwd(), 'python': platform.python_version(), 'packages': packages,
             'git': self.place.commit(), 'plan': plan.counts(),
             'parent': self.place.parent,

@@ -15,6 +15,8 @@ MISSING: Final = 'missing'  # runs if demanded
 MAYBE: Final = 'maybe'  # decided when its upstreams have ended
 FRESH: Final = 'fresh'
 
+RUNS: Final = (OUTDATED, MISSING, MAYBE)  # what is found of tasks that run, the surest first
+
 # The kinds of a reason, with the sentence that shows it. {name}, {old} and {new} are the reason's.
 SENTENCES: Final = {
     'forced': 'forced',
@@ -40,8 +42,18 @@ SENTENCES: Final = {
     'adopted': 'no record, but what it should make is there',
     'demanded': 'needed by {name}',
 }
+# The same of a run that is over, where it reads differently.
+PAST: Final = {
+    'output absent': 'output {name} was absent',
+    'result absent': 'its stored result was absent',
+    'postcondition': 'postcondition did not hold: {name}',
+    'upstream runs': 'upstream {name} ran',
+    'upstream may run': 'upstream {name} might have changed',
+    'upstream changed': 'upstream {name} had another outcome than the one used before',
+    'in flight': 'run {name} was executing it',
+    'last attempt': 'the attempt before {name}',
+}
 FIELDS: Final = ('kind', 'name', 'old', 'new', 'was', 'now')
-
 
 
 class Reason:
@@ -63,7 +75,12 @@ class Reason:
         self.now = now
 
     def __str__(self) -> str:
-        sentence = SENTENCES.get(self.kind, self.kind + ' {name}').format(name=self.name, old=self.old, new=self.new)
+        return self.sentence()
+
+    def sentence(self, past: bool = False) -> str:
+        """What it says, of now or of a run that is over."""
+        pattern = (PAST.get(self.kind) if past else None) or SENTENCES.get(self.kind, self.kind + ' {name}')
+        sentence = pattern.format(name=self.name, old=self.old, new=self.new)
         if self.kind == 'changed' and (self.old or self.new):
             sentence += f': {self.old or "?"} -> {self.new or "?"}'
         elif self.kind in ('added', 'removed') and (self.old or self.new):
@@ -73,11 +90,14 @@ class Reason:
     def __repr__(self) -> str:
         return f'Reason({self})'
 
+    def _fields(self) -> tuple[str, ...]:
+        return self.kind, self.name, self.old or '', self.new or '', self.was, self.now
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Reason) and self.to_dict() == other.to_dict()
+        return isinstance(other, Reason) and self._fields() == other._fields()
 
     def __hash__(self) -> int:
-        return hash((self.kind, self.name, self.old, self.new, self.was, self.now))
+        return hash(self._fields())
 
     def to_dict(self) -> dict[str, str]:
         """For JSON."""

@@ -126,10 +126,10 @@ def schedule(
     planner = Planner(order, given, forced, prune=prune, workflow=workflow, root=state)
     run = Run(planner)
     if dry_run:
-        from awflow.display import render_plan
+        from awflow.explain import render_plan
 
         run.plan = planner.plan(*planner.read())
-        print(render_plan(run.plan))
+        print(render_plan(run.plan, planner.survey.sources.of))
         return run
     if backend == 'slurm':
         _submit(run, planner, backend_options, progress, bool(wait))

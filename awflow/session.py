@@ -11,14 +11,15 @@ from secrets import token_hex
 from time import time
 
 from awflow.frontier import Frontier
-from awflow.identity import unchanged
+from awflow.identity import local_part, unchanged, upstream_part
 from awflow.place import PARENT, Place, definition_site
 from awflow.plan import IN, Plan, task_name
-from awflow.reasons import MAYBE
+from awflow.reasons import MAYBE, Reason
 from awflow.state.digests import Content
 from awflow.state.layout import safe
 from awflow.state.record import Record
 from awflow.stopping import discarded, place
+from awflow.verdict import differences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ BAD = ('failed', 'timeout', 'cancelled', 'crashed')
 class Attempt:
     """One execution of one task: its identity as it starts."""
 
-    __slots__ = ('id', 'number', 'own', 'restart', 'retry', 'row', 'started', 'upstream')
+    __slots__ = ('id', 'number', 'own', 'restart', 'retry', 'row', 'started', 'upstream', 'why')
 
     def __init__(self, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:
         self.number, self.row = task
@@ -47,6 +48,7 @@ class Attempt:
         self.upstream = upstream
         self.own = own
         self.started = time()
+        self.why: list[dict[str, str]] = []  # where the plan, which the entry keeps, does not say it
 
     @property
     def task(self) -> Row:
@@ -135,6 +137,7 @@ class Session:
             self._count('unchanged')
             self.frontier.ended(task, True, self.plan.jobs[task[0]].facts.ends[task[1]])
             return None
+        attempt.why = [reason.to_dict() for reason in self._why(subject, attempt, maybe)]
         if not retry:
             self._keep(task)
         self.frontier.take(task)
@@ -224,14 +227,32 @@ class Session:
         return Record(
             job=subject.name, task=subject.keys[attempt.row], generation=self.generation(attempt.task), run=self.run,
             attempt=(0, attempt.retry), id=attempt.id, code=subject.code, upstream=attempt.upstream, own=attempt.own,
-            shown=shown(subject, attempt.row), note=self._because(attempt), **fields,
+            shown=shown(subject, attempt.row), why=attempt.why, **fields,
         )  # fmt: skip
 
-    def _because(self, attempt: Attempt) -> str:
-        """Why it ran, as planned: `awflow why` says it afterwards."""
+    def _why(self, subject: Subject, attempt: Attempt, maybe: bool) -> list[Reason]:
+        """Why it runs, if that is known only now."""
         if attempt.retry:
-            return 'ran because the attempt before failed'
-        return 'ran because ' + '; '.join(map(str, self.plan.jobs[attempt.number].reasons.get(attempt.row, ())))
+            return [Reason('retry')]
+        if maybe:
+            return self._moved(subject, attempt)
+        planned = self.plan.jobs[attempt.number].reasons.get(attempt.row, ())
+        return [Reason('taken over', reason.name) for reason in planned if reason.kind == 'in flight']
+
+    def _moved(self, subject: Subject, attempt: Attempt) -> list[Reason]:
+        """What a task that might have proved unchanged has found changed."""
+        assert subject.rows is not None, 'a task that may be unchanged has a record'
+        row = subject.rows.row(subject.keys[attempt.row])
+        assert row is not None, 'a task that may be unchanged has a record'
+        record = subject.rows.record(row)
+        now = {**attempt.upstream, **upstream_part(attempt.own)}
+        used = {**record.upstream, **upstream_part(record.own)}
+        moved = [
+            Reason('upstream changed', self.plan.named(link, attempt.row)) for link in subject.links
+            for name in [link.component if link.partners is None else f'upstream {link.component}']
+            if now.get(name) != used.get(name)
+        ]  # fmt: skip
+        return moved + differences(local_part(record.own), local_part(attempt.own))
 
     def ended(self, attempt: Attempt, outcome: str, report: Mapping[str, Any], usage: Mapping[str, Any], *, last: bool) -> None:
         """Record how an attempt ended. `last`: no retry follows; only then is the record final and the task free."""
@@ -317,7 +338,10 @@ class Session:
             claim.setdefault(subject.name, []).append(subject.keys[task[1]])
         codes = {self.subject(t).code: self.subject(t).components for t in tasks}
         with self.store.turn():
-            grant = self.store.publish(run=self.run, expected=state, tasks=claim, dead=dead, codes=codes, owner=self.owner)
+            grant = self.store.publish(
+                run=self.run, expected=state, tasks=claim, dead=dead, codes=codes, owner=self.owner,
+                sources=self.survey.sources.unknown(codes),
+            )  # fmt: skip
         if grant is None:
             return  # somebody was faster: look again later
         self.equip(grant)

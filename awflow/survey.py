@@ -18,11 +18,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
+    from awflow.sources import Sources
     from awflow.state.digests import Digests
     from awflow.state.record import Record
     from awflow.state.view import State
 
 ABSENT = 'absent'  # the digest of an input that is not there (yet)
+NEVER = (Reason('never ran'),)  # one for all: what shares reasons is told together
+ADOPTED = (Reason('adopted'),)
 BASES = {FRESH: FRESH_ROW, MISSING: MISSING_ROW}
 
 
@@ -39,6 +42,7 @@ class Survey:
         self.producers = producers(subjects)
         self.dead = dead  # claims whose owners are known to be dead: their tasks are free
         self.made: dict[str, str] = {}  # outputs of this run -> digest; they replace what records say
+        self.sources: Sources  # set by who fingerprinted the jobs
         self.drafts: dict[tuple[int, int], dict[str, list[object]]] = {}  # of what may be adopted: its outputs
         self._same_code: dict[tuple[int, str], Sequence[Reason]] = {}
         self._result_files: dict[str, frozenset[str]] = {}
@@ -77,8 +81,8 @@ class Survey:
             inputs = self.inputs(subject, row)
             if must is None and self._adoptable(subject, row, inputs):
                 facts.ends[row] = self._adoption(subject, row)
-                return FRESH_ROW, (Reason('adopted'),)
-            return MISSING_ROW, (Reason('never ran'),)
+                return FRESH_ROW, ADOPTED
+            return MISSING_ROW, NEVER
         rows = subject.rows
         assert rows is not None, 'a known row has rows'
         facts.ends[row] = rows.end(known) or bytes(16)
@@ -168,11 +172,11 @@ class Survey:
         rows = subject.rows
         assert rows is not None
         changes = list(self.code_changes(subject, rows.code(known)))
-        record_own = None
         own = subject.own(row, inputs, {})
         if own or any(rows.own(known)):
-            record_own = local_part(rows.record(known).own)
-            changes += differences(record_own, own)
+            record = rows.record(known)
+            record_own = local_part(record.own)
+            changes += differences(record_own, own, sorted(record.outputs), subject.outputs.get(row, ()))
         return changes
 
     def _unsettled(self, change: Reason) -> bool:
@@ -286,9 +290,13 @@ class Survey:
 
 def _code_reasons(old: Mapping[str, str], new: Mapping[str, str]) -> Sequence[Reason]:
     from awflow.fingerprint import difference, shown
+    from awflow.fingerprint.components import WITH_SOURCE
 
     reasons = []
     for name, before, after in difference(dict(old), dict(new)):
         kind = 'changed' if before is not None and after is not None else 'added' if before is None else 'removed'
-        reasons.append(Reason(kind, name, shown(before or '') or None, shown(after or '') or None))
+        reason = Reason(kind, name, shown(before or '') or None, shown(after or '') or None)
+        if name.startswith(WITH_SOURCE):
+            reason.was, reason.now = before or '', after or ''
+        reasons.append(reason)
     return reasons

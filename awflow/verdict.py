@@ -71,8 +71,10 @@ def recorded(
     return (FRESH, ()) if found.hold else (MISSING, found.reasons())
 
 
-def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[Reason]:
-    """The own components that differ, by name; digests say nothing to a reader and are not shown."""
+def differences(
+    old: Mapping[str, str], new: Mapping[str, str], old_paths: Sequence[str] = (), new_paths: Sequence[str] = ()
+) -> list[Reason]:
+    """The own components that differ, by name; the paths are the outputs then and now."""
     reasons = []
     for name in sorted(old.keys() | new.keys()):
         if name not in old:
@@ -80,8 +82,20 @@ def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[Reason]:
         elif name not in new:
             reasons.append(Reason('removed', name))
         elif old[name] != new[name]:
-            reasons.append(Reason('changed', name))
+            before, after = _brief(old[name]), _brief(new[name])
+            if name == 'output paths':
+                before, after = _some(old_paths), _some(new_paths)
+            reasons.append(Reason('changed', name, *((before, after) if name != 'value' else ())))
     return reasons
+
+
+def _brief(digest: str) -> str:
+    """Enough of a digest to see that it is another; words stay as they are."""
+    return digest[:8] if len(digest) == 32 else digest
+
+
+def _some(paths: Sequence[str]) -> str:
+    return ', '.join(paths[:3]) + (f', ... {len(paths)} in all' if len(paths) > 3 else '') or 'none'
 
 
 def is_success(record: Record | None) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from awflow.explain import visible as visible
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,8 +26,3 @@ def console() -> Console:
         file=sys.stdout, color_system='auto' if coloured else None, force_terminal=sys.stdout.isatty(),
         markup=False, highlight=False, emoji=False,
     )  # fmt: skip
-
-
-def visible(text: str) -> str:
-    """A text of the user's on one line, with what would steer the terminal spelled out."""
-    return ''.join(letter if letter.isprintable() else letter.encode('unicode_escape').decode() for letter in text)

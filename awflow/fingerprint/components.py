@@ -25,6 +25,7 @@ KINDS: Final = (
     'module',
     'package',
 )  # most specific first
+WITH_SOURCE: Final = ('code of ', 'helper ', 'class ', 'module ')  # components that are code: what they look like can be shown
 SHOWN: Final = 60  # characters
 
 

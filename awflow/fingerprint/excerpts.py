@@ -71,7 +71,8 @@ class Excerpts:
         for cls in self._seen.known_classes():
             name = short(cls.__qualname__)
             if label in (name, f'{cls.__module__}.{name}'):
-                path = file_of(loaded_module(cls.__module__))
+                module = loaded_module(cls.__module__)
+                path = file_of(module) if module is not None else None
                 lines, node = self._file(path) if path else ([], None)
                 for part in cls.__qualname__.split('.'):
                     if part != '<locals>':
