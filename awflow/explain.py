@@ -68,6 +68,30 @@ class Account:
         return cls({planned.facts.name: _grouped(planned) for planned in plan.jobs}, source)
 
     @classmethod
+    def from_json(cls, told: Mapping[str, list[Any]], source: Callable[[str, str], str] = no_source) -> Account:
+        """From `to_json`."""
+        groups = {
+            job: [
+                Group(decode_keys(keys), kind, [Reason.from_dict(reason) for reason in reasons], runs)
+                for keys, kind, reasons, runs in found
+            ]
+            for job, found in told.items()
+        }
+        return cls(groups, source)
+
+    def to_json(self) -> dict[str, list[Any]]:
+        """All of it, for another process."""
+        return {
+            job: [[encode_keys(g.keys), g.kind, [reason.to_dict() for reason in g.reasons], g.runs] for g in groups]
+            for job, groups in self.groups.items()
+        }
+
+    def named(self) -> set[tuple[str, str]]:
+        """Component and text of all code that a reason names as the one before or after."""
+        reasons = [reason for groups in self.groups.values() for group in groups for reason in group.reasons]
+        return {(reason.name, text) for reason in reasons for text in (reason.was, reason.now) if text}
+
+    @classmethod
     def of_entry(
         cls, told: Mapping[str, list[Any]], source: Callable[[str, str], str] = no_source, past: bool = True
     ) -> Account:
@@ -182,12 +206,13 @@ def render_plan(plan: Plan, source: Callable[[str, str], str] = no_source) -> st
         summary = ', '.join(f'{count} {kind}' for kind, count in counts.items()) or 'empty array'
         lines.append(f'{planned.facts.name}  {summary}')
         for group in account.groups[planned.facts.name]:
-            lines += _lines(account, group, seen)
+            lines += lines_of(account, group, seen)
     totals = ', '.join(f'{count} {kind}' for kind, count in plan.counts().items() if count) or 'nothing'
     return '\n'.join(map(visible, [*lines, f'in all: {totals}']))
 
 
-def _lines(account: Account, group: Group, seen: set[object]) -> Iterator[str]:
+def lines_of(account: Account, group: Group, seen: set[object] | None = None) -> Iterator[str]:
+    """A group with its verdict, the way to the cause, and what changed in code that `seen` does not hold yet."""
     where, why = group.where(), group.why(account.past)
     idle = ' (not run: nothing that runs needs it)' if group.kind == MISSING and not group.runs else ''
     yield f'  {where + " " if where else ""}{group.kind}{": " + why if why else ""}{idle}'

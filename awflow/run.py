@@ -125,6 +125,11 @@ def schedule(
     forced = jobs_of(force if isinstance(force, (list, tuple, set, frozenset)) else [force], 'schedule(force=...)')
     planner = Planner(order, given, forced, prune=prune, workflow=workflow, root=state)
     run = Run(planner)
+    if 'AWFLOW_PLANNING' in os.environ:
+        from awflow.proposal import hand_over
+
+        run.plan = hand_over(planner)
+        return run
     if dry_run:
         from awflow.explain import render_plan
 

@@ -31,12 +31,24 @@ class Sources:
 
     def unknown(self, codes: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
         """Of the components of these codes, the sources that the state does not hold yet."""
+        return without(self.now(codes), self._state.all_sources)
+
+    def now(self, codes: Mapping[str, Mapping[str, str]], others: Iterable[tuple[str, str]] = ()) -> dict[str, dict[str, str]]:
+        """The sources of the components of these codes, and of other components and texts."""
         from awflow.fingerprint.components import WITH_SOURCE
 
-        held, found = self._state.all_sources, dict[str, dict[str, str]]()
-        for component, text in {item for components in codes.values() for item in components.items()}:
-            if component.startswith(WITH_SOURCE) and text not in held.get(component, ()):
-                source = self.of(component, text)
-                if source:
-                    found.setdefault(component, {})[text] = source
-        return {component: found[component] for component in sorted(found)}
+        found: dict[str, dict[str, str]] = {}
+        for component, text in sorted({item for components in codes.values() for item in components.items()} | {*others}):
+            if component.startswith(WITH_SOURCE) and (source := self.of(component, text)):
+                found.setdefault(component, {})[text] = source
+        return found
+
+
+def without(sources: Mapping[str, Mapping[str, str]], held: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """The sources that are not held already."""
+    found: dict[str, dict[str, str]] = {}
+    for component, texts in sources.items():
+        new = {text: source for text, source in texts.items() if text not in held.get(component, ())}
+        if new:
+            found[component] = new
+    return found

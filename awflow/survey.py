@@ -165,7 +165,7 @@ class Survey:
             return ()
         cached = self._same_code.get((subject.number, old))
         if cached is None:
-            cached = self._same_code[subject.number, old] = _code_reasons(self.state.codes(old), subject.components)
+            cached = self._same_code[subject.number, old] = code_reasons(self.state.codes(old), subject.components)
         return cached
 
     def _changes(self, subject: Subject, row: int, known: int, inputs: Mapping[str, str]) -> Sequence[Reason]:
@@ -279,7 +279,7 @@ class Survey:
         differing: list[Reason] = [must] if must is not None else []
         if entry.codes and subject.code not in entry.codes:
             mine = next((c for c in entry.codes.values() if c.keys() & subject.components.keys()), {})
-            differing += _code_reasons(mine, subject.components)
+            differing += code_reasons(mine, subject.components)
         if differing:
             raise InFlightError(
                 'task {task} is in flight with other code or inputs: {_why}', 'Wait until it has ended, or stop that run.',
@@ -288,7 +288,8 @@ class Survey:
         return ELSEWHERE_ROW, (Reason('in flight', entry.run),)
 
 
-def _code_reasons(old: Mapping[str, str], new: Mapping[str, str]) -> Sequence[Reason]:
+def code_reasons(old: Mapping[str, str], new: Mapping[str, str]) -> Sequence[Reason]:
+    """How two sets of code components differ; of code with what it was and is."""
     from awflow.fingerprint import difference, shown
     from awflow.fingerprint.components import WITH_SOURCE
 

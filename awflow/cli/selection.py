@@ -1,10 +1,14 @@
-"""Which tasks the user means: `fit`, `fit[3]`, `fit['abc']`, `fit[abc]`, `fit[0.1]`, `outer[2]/fit[3]`.
+"""Which tasks the user means: `fit`, `fit[3]`, `fit['abc']`, `fit[abc]`, `fit[0:10]`, `fit[lr=0.1]`, `fit*`, `outer[2]/fit[3]`.
 
 Shells eat quotes and names of jobs may hold brackets, so nothing is parsed by rule: a text means what the state knows
-by it. The longest name of a job wins, and a value is taken as it stands, then as Python reads it, then as a string.
+by it. The longest name of a job wins, and a value is taken as it stands, then as Python reads it, then as a string. Only
+what names nothing in this way is read as a pattern: a slice of numbers, parts of a value, or a glob.
 """
 
 from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
 
 from awflow.cli.observed import Workflow
 from awflow.cli.workflows import chosen
@@ -29,27 +33,116 @@ class Selection:
 
 
 def select(root: str, workflow: str | None, text: str) -> Selection:
-    """The tasks that a selector means; StateError if none, or if several workflows have such a job."""
+    """The tasks of one job that a selector means; StateError if none, or of several jobs or workflows."""
+    found = _selected([Workflow(root, name) for name in chosen(root, workflow)], text)
+    if len(found) > 1:
+        raise StateError('{_text} means several jobs', 'Say which.', _text=text, jobs=_some([each.job for each in found]))
+    return found[0]
+
+
+def select_all(root: str, workflow: str | None, texts: Sequence[str]) -> list[Selection]:
+    """The tasks that any of these selectors means, once each; StateError for one that means none. Without any, all."""
     workflows = [Workflow(root, name) for name in chosen(root, workflow)]
-    found = [selection for each in workflows if (selection := _in(each, text))]
+    if not texts:
+        return [Selection(each, job, each.keys(job)) for each in workflows for job in each.jobs()]
+    merged: dict[tuple[str, str], Selection] = {}
+    for text in texts:
+        for found in _selected(workflows, text):
+            known = merged.setdefault((found.workflow.name, found.job), found)
+            if known is not found:
+                known.keys = list(dict.fromkeys([*known.keys, *found.keys]))
+    return list(merged.values())
+
+
+def _selected(workflows: Sequence[Workflow], text: str) -> list[Selection]:
+    found = [selections for each in workflows if (selections := _in(each, text))]
     if len(found) > 1:
         raise StateError(
             'several workflows have {_text}', 'Say which with --workflow.', _text=text,
-            workflows=', '.join(selection.workflow.name for selection in found),
+            workflows=', '.join(selections[0].workflow.name for selections in found),
         )  # fmt: skip
     if not found:
         raise _unknown(workflows, text)
     return found[0]
 
 
-def _in(workflow: Workflow, text: str) -> Selection | None:
+def _in(workflow: Workflow, text: str) -> list[Selection]:
     jobs = set(workflow.jobs())
     if text in jobs:
-        return Selection(workflow, text, workflow.keys(text))
+        return [Selection(workflow, text, workflow.keys(text))]
     for job, value in _readings(text):
-        if job in jobs and (key := _key(workflow.keys(job), value)):
-            return Selection(workflow, job, [key])
-    return None
+        if job in jobs and (key := _key(workflow.keys(job), value)) is not None:
+            return [Selection(workflow, job, [key])]
+    return _matching(workflow, text)
+
+
+def _matching(workflow: Workflow, text: str) -> list[Selection]:
+    """The tasks that a pattern means: of jobs named so, all or those whose values fit."""
+    for pattern, value in [*_readings(text), (text, None)]:
+        found = []
+        for job in workflow.jobs():
+            if job == pattern or (_is_glob(pattern) and fnmatchcase(job, pattern)):
+                keys = workflow.keys(job) if value is None else _fitting(workflow, job, value)
+                found += [Selection(workflow, job, keys)] if keys else []
+        if found:
+            return found
+    return []
+
+
+def _fitting(workflow: Workflow, job: str, value: str) -> list[str]:
+    """The keys of a job that a slice, parts of a value (`lr=0.1`) or a glob mean."""
+    keys = workflow.keys(job)
+    key = _key(keys, value)
+    if key is not None:
+        return [key]
+    bounds = _bounds(value)
+    if bounds is not None:
+        return _sliced(keys, *bounds)
+    if '=' in value:
+        return [key for key in keys if _has_parts(workflow, job, key, value)]
+    return [key for key in keys if fnmatchcase(key, value) or fnmatchcase(key.strip('\'"'), value)] if _is_glob(value) else []
+
+
+def _is_glob(text: str) -> bool:
+    return any(letter in text for letter in '*?[')
+
+
+def _bounds(value: str) -> tuple[int | None, int | None, int] | None:
+    """`0:10`, `:5`, `3:`, `0:100:10` as start, stop and step; None for what is no slice."""
+    parts = value.split(':')
+    if not 2 <= len(parts) <= 3:
+        return None
+    try:
+        start, stop, step = (int(part) if part.strip() else None for part in [*parts, ''][:3])
+    except ValueError:
+        return None
+    return None if step is not None and step < 1 else (start, stop, step or 1)
+
+
+def _sliced(keys: Sequence[str], start: int | None, stop: int | None, step: int) -> list[str]:
+    """Of tasks whose values are whole numbers those from start to before stop; of others, by their places."""
+    try:
+        numbers = [int(key) for key in keys]
+    except ValueError:
+        return list(keys)[start:stop:step]
+    if any(bound is not None and bound < 0 for bound in (start, stop)) and all(number >= 0 for number in numbers):
+        return [str(number) for number in sorted(numbers)[start:stop:step]]
+    first = min(numbers, default=0) if start is None else start
+    wanted = range(first, max(numbers, default=0) + 1 if stop is None else stop, step)
+    return [key for key, number in zip(keys, numbers, strict=True) if number in wanted]
+
+
+def _has_parts(workflow: Workflow, job: str, key: str, value: str) -> bool:
+    """Whether a value, as it is shown, has all these parts: of a dict, a named tuple, an object that shows its fields."""
+    rows = workflow.state.rows(job)
+    row = rows.row(key) if rows is not None else None
+    shown = (rows.record(row).shown if rows is not None and row is not None else '') or key
+    for part in value.split(','):
+        name, _, wanted = part.strip().partition('=')
+        spelled = rf'(?<!\w)(?:{re.escape(name)}=|["\']{re.escape(name)}["\']: )["\']?{re.escape(wanted)}["\']?(?![\w.])'
+        if not re.search(spelled, shown):
+            return False
+    return True
 
 
 def _readings(text: str) -> Iterator[tuple[str, str]]:

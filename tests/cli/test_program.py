@@ -65,7 +65,7 @@ def test_the_state_of_a_newer_awflow_is_refused_in_words(workspace: Any, awflow:
 
 def test_dump_is_an_object_a_line_and_whole(awflow: Any) -> None:
     objects = [json.loads(line) for line in awflow('dump').lines]
-    assert {found['kind'] for found in objects} == {'state', 'entry', 'code', 'record'}
+    assert {found['kind'] for found in objects} == {'state', 'entry', 'code', 'source', 'reasons', 'record'}
     assert {found['workflow'] for found in objects} == {'flow'}
     assert sum(found['kind'] == 'record' and found['job'] == 'count' for found in objects) == 12
 

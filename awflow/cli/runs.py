@@ -1,0 +1,63 @@
+"""What a run noted of itself: with which command, where, and with which packages."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from awflow.state.record import Record
+    from awflow.state.store import Store
+
+
+def facts_of(store: Store, run: str) -> dict[str, Any]:
+    """The file of a run, {} if it is not there (any more)."""
+    try:
+        with open(store.layout.run_file(run), encoding='utf-8') as file:
+            found: dict[str, Any] = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def last_of(store: Store) -> dict[str, Any]:
+    """The last run that was no task's; {} if none is known."""
+    folder = os.path.dirname(store.layout.run_file('x'))
+    try:
+        names = sorted(os.listdir(folder), reverse=True)
+    except OSError:
+        return {}
+    found = (facts_of(store, name.removesuffix('.json')) for name in names if name.endswith('.json'))
+    return next((facts for facts in found if facts and not facts.get('parent')), {})
+
+
+def directory_of(store: Store, facts: dict[str, Any]) -> str:
+    """Where a run scheduled, which is what paths are relative to; if the project was moved since, where that is now."""
+    above = os.path.dirname(store.layout.root)
+    if not facts.get('directory'):
+        return above
+    if os.path.realpath(facts.get('state', store.layout.root)) == os.path.realpath(store.layout.root):
+        return str(facts['directory'])
+    return os.path.normpath(os.path.join(above, os.path.relpath(facts['directory'], os.path.dirname(facts['state']))))
+
+
+def packages_since(store: Store, record: Record, used: Iterator[str]) -> Iterator[tuple[str, str, str]]:
+    """Packages that the code uses and whose version is not the one that the task ran with: name, then, now.
+
+    Now is what is installed here, if this is where the last run's Python looks for packages, and otherwise what that run had.
+    """
+    from importlib import metadata
+
+    then, last = facts_of(store, record.run).get('packages', {}), last_of(store)
+    for name in used:
+        try:
+            now = metadata.version(name) if last.get('prefix') == sys.prefix else last.get('packages', {}).get(name, '')
+        except metadata.PackageNotFoundError:
+            now = last.get('packages', {}).get(name, '')
+        if then.get(name) and now and then[name] != now:
+            yield name, then[name], now
