@@ -34,6 +34,10 @@ class Group:
         self.reasons = reasons
         self.runs = runs
 
+    def of(self, key: str) -> Group:
+        """One task of it."""
+        return Group([key], self.kind, self.reasons, self.runs)
+
     def where(self) -> str:
         """Which tasks, in brackets; '' for the task of a job without array."""
         if self.keys == ['-']:
@@ -61,6 +65,7 @@ class Account:
         self.groups = groups
         self.source = source
         self.past = past
+        self._places: dict[str, dict[str, Group]] = {}
 
     @classmethod
     def of_plan(cls, plan: Plan, source: Callable[[str, str], str] = no_source) -> Account:
@@ -115,7 +120,14 @@ class Account:
 
     def group(self, job: str, key: str) -> Group | None:
         """The group that a task is in."""
-        return next((group for group in self.groups.get(job, ()) if key in group.keys), None)
+        if job not in self._places:
+            self._places[job] = {each: group for group in self.groups.get(job, ()) for each in group.keys}
+        return self._places[job].get(key)
+
+    def of(self, job: str, key: str) -> Sequence[Reason]:
+        """The reasons of a task, none if it is in no group."""
+        found = self.group(job, key)
+        return found.reasons if found is not None else ()
 
     def _cause(self, name: str) -> tuple[str, Group, int] | None:
         """Of the upstream that a reason names: its job, the tasks that surely run, and how many groups there are."""
@@ -127,7 +139,7 @@ class Account:
         if not found:
             return None
         first = min(found, key=lambda group: RUNS.index(group.kind) if group.kind in RUNS else len(RUNS))
-        return job, Group([key], first.kind, first.reasons) if key else first, len(found)
+        return job, first.of(key) if key else first, len(found)
 
     def steps(self, reasons: Sequence[Reason]) -> Iterator[tuple[str, Sequence[Reason]]]:
         """From reasons that name an upstream to the cause: a line for each step, and the reasons that it found."""

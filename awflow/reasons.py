@@ -36,6 +36,7 @@ SENTENCES: Final = {
     'upstream runs': 'upstream {name} runs',
     'upstream may run': 'upstream {name} may change',
     'upstream changed': 'upstream {name} has another outcome than the one used',
+    'upstream ran since': 'upstream {name} ran since',
     'array': 'the array of upstream {name} changed: {old} -> {new}',
     'in flight': 'is being executed by run {name}',
     'edge': '{name}',

@@ -22,12 +22,13 @@ BAD = ('failed', 'timeout', 'cancelled', CRASHED)
 class LastAttempt:
     """A task with its record; `record` is None while it waits for its first attempt."""
 
-    __slots__ = ('key', 'name', 'outcome', 'record', 'workflow')
+    __slots__ = ('job', 'key', 'name', 'outcome', 'record', 'workflow')
 
     def __init__(self, workflow: Workflow, job: str, key: str) -> None:
         rows = workflow.state.rows(job)
         row = rows.row(key) if rows else None
         self.workflow = workflow
+        self.job = job
         self.key = key
         self.name = task_name(job, key)
         self.record: Record | None = None

@@ -1,7 +1,7 @@
-"""`awflow why`: what is on record of a task, and what follows from it for the next run.
+"""`awflow why`: why a task ran, or did not; what the next run will make of it; and what is on record of it.
 
-The script is not executed, so what it says now is not known here: the record alone decides whether a task runs for what
-happened last time, and lists all that the next run is going to compare.
+What is told of the last run is what that run had found, by the renderer that draws plans. Of the next one is told what
+follows from the record, the disk and the state; with --now the script is started to plan, and tells all of it.
 """
 
 from __future__ import annotations
@@ -12,50 +12,86 @@ from awflow.cli.options import state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from awflow.cli.attempts import LastAttempt
+    from awflow.cli.replan import Replanned
     from awflow.state.record import Record
 
 SHOWN = 6  # tasks named of a group
 
 
 @click.command(epilog='Example: awflow why "fit[3]"')
-@click.argument('selector', metavar='JOB[VALUE]')
+@click.argument('selectors', metavar='JOB[VALUE]...', nargs=-1, required=True)
+@click.option('--now', is_flag=True, help='Start the script to plan, without running anything, and say what it finds.')
+@click.option('--script', metavar='FILE', help='With --now: the script, if it is not started as in its last run.')
+@click.option('--failed', is_flag=True, help='Of these, only tasks that did not succeed.')
 @state_option
 @workflow_option
-def why(selector: str, root: str, workflow: str | None) -> None:
-    """Say how a task stands, and what is on record of it.
+def why(selectors: Sequence[str], now: bool, script: str | None, failed: bool, root: str, workflow: str | None) -> None:
+    """Say why a task ran last, what the next run will make of it, and what is on record of it.
 
-    Of a job with an array, the tasks are grouped by how they ended.
+    Of several tasks, those are told together that ended in the same way, and those that ran for the same reasons.
     """
+    from awflow.cli.amend import by_workflow
     from awflow.cli.attempts import attempts
-    from awflow.cli.selection import select
+    from awflow.cli.replan import replanned
+    from awflow.cli.selection import select_all
 
-    found = list(attempts(select(root, workflow, selector)))
-    if len(found) == 1:
-        _explain(found[0])
-    else:
-        _survey(found)
+    for observed, selections in by_workflow(select_all(root, workflow, selectors)):
+        plan = replanned(observed, {each.job: each.keys for each in selections}, script) if now else None
+        found = [[attempt for attempt in attempts(each) if attempt.bad or not failed] for each in selections]
+        if len(selections) == len(found[0]) == 1:
+            _explain(found[0][0], plan)
+        else:
+            for selection, of_job in zip(selections, found, strict=True):
+                _survey(selection.job, of_job, plan, headed=len(selections) > 1)
 
 
 # -- one task ----------------------------------------------------------------------------------------------------------
 
 
-def _explain(attempt: LastAttempt) -> None:
+def _explain(attempt: LastAttempt, plan: Replanned | None) -> None:
     from awflow.cli.console import STYLES, console, visible
+    from awflow.cli.history import last_time
 
     out = console()
     out.print(f'{visible(attempt.name)}  {attempt.outcome}', style=STYLES.get(attempt.outcome, ''), soft_wrap=True)
-    out.print(f'  {_verdict(attempt)}', soft_wrap=True)
+    for line in last_time(attempt):
+        out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
+    for line in _planned(attempt, plan) if plan is not None else [_verdict(attempt)]:
+        out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
     facts = list(_facts(attempt))
     width = max((len(name) for name, _ in facts), default=0)
     for name, value in facts:
         out.print(f'  {name:<{width}}  {visible(value)}', soft_wrap=True)
 
 
+def _style(line: str) -> str:
+    """Lines of a difference in the usual colours."""
+    return {'-': 'red', '+': 'green', '@': 'cyan'}.get(line.strip()[:1], '')
+
+
+def _planned(attempt: LastAttempt, plan: Replanned) -> Iterator[str]:
+    """What the script, as it is now, makes of the task."""
+    from awflow.explain import lines_of
+
+    group = plan.account.group(attempt.job, attempt.key)
+    if group is not None:
+        first, *more = lines_of(plan.account, group.of(attempt.key), set())
+        yield f'The next run: {first.strip().partition("] ")[2] or first.strip()}'
+        yield from more
+    elif attempt.key in plan.tasks.get(attempt.job, ()):
+        yield 'The next run leaves it alone: nothing differs.'
+    elif attempt.job in plan.tasks:
+        yield 'The next run does not know it: the script has no such task any more.'
+    else:
+        yield 'The script was not followed to where it schedules this job: it has work to do before.'
+
+
 def _verdict(attempt: LastAttempt) -> str:
-    """What the record alone says of the next run."""
+    """What record, disk and state say of the next run."""
+    from awflow.cli.expected import RERUN, expected
     from awflow.reasons import Reason
     from awflow.verdict import PAST
 
@@ -63,12 +99,18 @@ def _verdict(attempt: LastAttempt) -> str:
         return 'A run has claimed it and has not started it yet.'
     if attempt.outcome == 'running':
         return f'It is being executed: {attempt.owner()}.'
-    if attempt.outcome == 'succeeded':
-        return 'It runs again if anything below differs, a condition fails or an upstream runs (see dry_run=True).'
     if attempt.outcome == 'forgotten':
         return f'The next run executes it: {Reason("forgotten")}.'
-    ended = PAST.get(attempt.outcome, 'did not succeed')
-    return f'The next run executes it: {Reason("last attempt", ended)}.{_death(attempt)}'
+    if attempt.outcome != 'succeeded':
+        ended = PAST.get(attempt.outcome, 'did not succeed')
+        return f'The next run executes it: {Reason("last attempt", ended)}.{_death(attempt)}'
+    found = expected(attempt)
+    surely = [reason for reason in found if reason.kind in RERUN]
+    if surely:
+        return f'The next run executes it: {"; ".join(map(str, surely[:SHOWN]))}.'
+    if found:
+        return f'The next run executes it if that counts then: {"; ".join(map(str, found[:SHOWN]))}.'
+    return 'Nothing on disk says that it must run again. Code and values are not compared here: add --now for that.'
 
 
 def _death(attempt: LastAttempt) -> str:
@@ -104,13 +146,12 @@ def _happened(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]
 
     from awflow.cli.units import duration, moment, size
 
-    if record.note:
-        yield 'note', record.note
     if record.exit:
         yield 'exit', f'status {record.exit}'
     if record.signal:
         yield 'exit', f'signal {record.signal}'
-    yield 'run', record.run + (f', attempt {record.attempt[1] + 1}' if record.attempt[1] else '')
+    if record.run:
+        yield 'run', record.run + (f', attempt {record.attempt[1] + 1}' if record.attempt[1] else '')
     if record.started and not record.adopted:
         yield 'started', moment(record.started, time())
     if record.ended:
@@ -139,7 +180,7 @@ def _made(record: Record) -> Iterator[tuple[str, str]]:
 
 def _compared(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]:
     """The components of its identity: code, values that the code reaches, own value and inputs, upstreams."""
-    yield from _code(attempt.workflow.state.codes(record.code))
+    yield from _code(attempt, record.code)
     for name, digest in sorted(record.own.items()):
         kind, _, thing = name.partition(' ')
         yield (kind, f'{thing}  {digest[:12]}') if kind in ('input', 'upstream') else ('own', f'{name}  {digest[:12]}')
@@ -149,12 +190,18 @@ def _compared(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]
         yield 'upstream', f'{name}  {digest[:12]}'
 
 
-def _code(components: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _code(attempt: LastAttempt, digest: str) -> Iterator[tuple[str, str]]:
+    from awflow.cli.runs import packages_since
     from awflow.fingerprint import shown
 
+    components: Mapping[str, str] = attempt.workflow.state.codes(digest)
     for name, text in components.items():
         value = shown(text)
         yield 'code', f'{name} = {value}' if value else name
+    if attempt.record is not None:
+        used = (name.removeprefix('package ') for name in components if name.startswith('package '))
+        for name, then, now in packages_since(attempt.workflow.store, attempt.record, used):
+            yield 'note', f'package {name} {then} -> {now}: not counted'
 
 
 def _log(attempt: LastAttempt) -> str:
@@ -167,22 +214,32 @@ def _log(attempt: LastAttempt) -> str:
 # -- many tasks --------------------------------------------------------------------------------------------------------
 
 
-def _survey(found: list[LastAttempt]) -> None:
-    """A line for each way to have ended, with the first tasks of it."""
+def _survey(job: str, found: Sequence[LastAttempt], plan: Replanned | None, headed: bool) -> None:
+    """A line for each way to have ended, with the first tasks of it; then why they ran, and what they depend on."""
     from awflow.cli.console import STYLES, console, visible
+    from awflow.cli.history import last_times
+    from awflow.explain import lines_of
 
     out = console()
+    if headed:
+        out.print(visible(job), soft_wrap=True)
     groups: dict[tuple[str, str], list[str]] = {}
     for attempt in found:
         groups.setdefault((attempt.outcome, attempt.error()), []).append(attempt.key)
     for (outcome, error), keys in groups.items():
         line = f'{len(keys)} {outcome}: {_some(keys)}' + (f'  {visible(error)}' if error else '')
         out.print(line, style=STYLES.get(outcome, ''), soft_wrap=True)
-    for digest in dict.fromkeys(attempt.record.code for attempt in found if attempt.record):
-        for _, component in _code(found[0].workflow.state.codes(digest)):
-            out.print(f'  code  {visible(component)}', soft_wrap=True)
+    for line in last_times(found):
+        out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
+    for group in plan.account.groups.get(job, ()) if plan is not None else ():
+        for line in lines_of(plan.account, group) if plan is not None else ():
+            out.print(f'next{visible(line)}', style=_style(line), soft_wrap=True)
+    newest = {attempt.record.code: attempt for attempt in found if attempt.record}
+    for digest, attempt in newest.items():
+        for name, value in _code(attempt, digest):
+            out.print(f'  {name}  {visible(value)}', soft_wrap=True)
     if not found:
-        out.print('no tasks: its array is empty')
+        out.print('no such tasks')
 
 
 def _some(keys: list[str]) -> str:
