@@ -23,7 +23,7 @@ SENTENCES: Final = {
     'prune=False': 'prune=False',
     'forgotten': 'its record was dropped by `awflow forget`',
     'last attempt': 'the last attempt {name}',
-    'retry': 'the attempt before failed',
+    'retry': 'the attempt before it, in the same run, failed',
     'taken over': 'run {name}, which was executing it, died',
     'never ran': 'never ran',
     'changed': '{name} changed',
@@ -45,6 +45,11 @@ SENTENCES: Final = {
 }
 # The same of a run that is over, where it reads differently.
 PAST: Final = {
+    'forced': 'it was forced',
+    'prune=False': 'prune=False was given',
+    'forgotten': 'its record had been dropped by `awflow forget`',
+    'never ran': 'it had never run',
+    'demanded': 'it was needed by {name}',
     'output absent': 'output {name} was absent',
     'result absent': 'its stored result was absent',
     'postcondition': 'postcondition did not hold: {name}',

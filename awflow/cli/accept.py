@@ -113,13 +113,19 @@ def _impossible(outcome: str, scheduled: bool) -> str:
         return 'the script did not schedule it, or has work to do before it does'
     if outcome == 'succeeded':
         return 'the script has no such task any more'
-    return f'only a success can be accepted, and the last attempt {PAST.get(outcome, f"is {outcome}")}'
+    return f'only a success can be accepted; the last attempt {PAST.get(outcome, f"is {outcome}")}'
 
 
 def _nothing(account: Account, job: str, key: str) -> str:
     """Why there is nothing to accept of a task; '' if it is up to date."""
+    from awflow.explain import UPSTREAM
+
     group = account.group(job, key)
-    return f'nothing of that can be accepted: {group.why()}' if group is not None else ''
+    if group is None:
+        return ''
+    if all(reason.kind in UPSTREAM for reason in group.reasons):
+        return f'nothing of its own differs: {group.why()}; accept that instead'
+    return f'nothing of that can be accepted: {group.why()}'
 
 
 def _account(found: Sequence[Acceptance], plan: Replanned) -> Account:

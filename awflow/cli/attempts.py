@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from awflow.cli.observed import CRASHED, WAITING
+from awflow.cli.observed import CRASHED, NOT_STARTED, WAITING
 from awflow.plan import task_name
 from awflow.state.layout import safe
 
@@ -32,7 +32,8 @@ class LastAttempt:
         self.key = key
         self.name = task_name(job, key)
         self.record: Record | None = None
-        self.outcome = workflow.gone.get((job, key), WAITING)
+        claimed = any(claim.covers(job, key) for claim in workflow.working().values())
+        self.outcome = workflow.gone.get((job, key), WAITING if claimed else NOT_STARTED)
         if rows is not None and row is not None:
             self.record = rows.record(row)
             self.outcome = workflow.outcome(rows, row)

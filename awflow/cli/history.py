@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from awflow.state.view import State
 
 
+SHOWN = 6  # tasks named
+
+
 def last_time(attempt: LastAttempt) -> Iterator[str]:
     """Lines for one task."""
     if attempt.record is not None:
         account = _account(attempt.workflow.state, attempt.record.generation)
-        yield from _told(account, _reasons(account, attempt.record), attempt.record, '')
+        yield from _told(account, _reasons(account, attempt.record), attempt.record, '', set())
 
 
 def last_times(found: Iterable[LastAttempt]) -> Iterator[str]:
@@ -36,9 +39,10 @@ def last_times(found: Iterable[LastAttempt]) -> Iterator[str]:
         reasons = _reasons(accounts[number], record)
         same = (number, _verb(record, reasons), *reasons)
         groups.setdefault(same, (accounts[number], reasons, record, []))[3].append(attempt.key)
+    seen: set[object] = set()
     for account, reasons, record, keys in groups.values():
         where = Group(keys, '', ()).where()
-        yield from _told(account, reasons, record, f'{where} ' if where else '')
+        yield from _told(account, reasons, record, f'{where} ' if where else '', seen)
 
 
 def _account(state: State, number: int) -> Account:
@@ -52,27 +56,28 @@ def _account(state: State, number: int) -> Account:
 def _reasons(account: Account, record: Record) -> Sequence[Reason]:
     from awflow.reasons import Reason
 
-    if record.why:
-        return [Reason.from_dict(reason) for reason in record.why]
-    return account.of(record.job, record.task)
+    found = [Reason.from_dict(reason) for reason in record.why]
+    if not found or found[0].kind == 'retry':
+        found += account.of(record.job, record.task)
+    return found
 
 
-def _told(account: Account, reasons: Sequence[Reason], record: Record, where: str) -> Iterator[str]:
+def _told(account: Account, reasons: Sequence[Reason], record: Record, where: str, seen: set[object]) -> Iterator[str]:
     from awflow.explain import Group
 
     why = Group([], '', reasons).why(past=True)
-    yield f'{where}{_verb(record, reasons)}{f": {why}" if why else ""}{_signed(record)}'
-    yield from account.told(reasons, '  ')
+    yield f'{where}{_verb(record, reasons)}{f" {why}" if why else ""}{_signed(record)}'
+    yield from account.told(reasons, '  ', seen)
 
 
 def _verb(record: Record, reasons: Sequence[Reason]) -> str:
     if record.accepted:
-        return 'Accepted as it was'
+        return 'Accepted although'
     if record.outcome == 'forgotten':
         return 'Forgotten'
     if record.adopted:
-        return 'Adopted: there was no record, but what it should make was there'
-    return 'Ran' if reasons else 'Ran; why is not on record: it was written by an earlier awflow'
+        return 'Adopted: nothing was on record, but what it should make was there'
+    return 'Ran because' if reasons else 'Ran; why is not on record: it was written by an earlier awflow'
 
 
 def _signed(record: Record) -> str:
@@ -86,3 +91,31 @@ def _signed(record: Record) -> str:
         return note
     when = moment(float(record.by.get('time', 0.0)), time())
     return f', by {record.by.get("user", "somebody")} on {record.by.get("host", "?")}, {when}{note}'
+
+
+def not_started(attempt: LastAttempt) -> Iterator[str]:
+    """Of a task without a record: why a run had planned it, and what happened in that run in its stead."""
+    state = attempt.workflow.state
+    number = max(n for n, of_jobs in state.all_reasons.items() if attempt.job in of_jobs)
+    account = _account(state, number)
+    reasons = account.of(attempt.job, attempt.key)
+    yield f'It has not run. It was to run because {"; ".join(reason.sentence(past=True) for reason in reasons)}'
+    yield from account.told(reasons, '  ')
+    bad = list(_unsuccessful(state, number))
+    if bad:
+        more = f', ... {len(bad)} in all' if len(bad) > SHOWN else ''
+        yield f'In that run did not succeed what it may wait for: {", ".join(bad[:SHOWN])}{more}'
+    else:
+        yield 'That run ended before it came to it: it was stopped, or what it waits for ended so that it had to be skipped.'
+
+
+def _unsuccessful(state: State, number: int) -> Iterator[str]:
+    """The tasks that ran under an entry and did not succeed."""
+    from awflow.plan import task_name
+
+    for job in state.jobs():
+        rows = state.rows(job)
+        assert rows is not None, 'a job of the state has rows'
+        for row in range(len(rows)):
+            if rows.generation(row) == number and rows.outcome(row) != 'succeeded':
+                yield f'{task_name(job, rows.keys[row])} {rows.outcome(row) or "is running"}'

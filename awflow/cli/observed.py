@@ -6,6 +6,7 @@ calls running counts as crashed here if the owner of its claim is provably dead.
 
 from __future__ import annotations
 
+from awflow.state.ledger import decode_keys
 from awflow.state.liveness import DEAD
 from awflow.state.store import Store
 
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
 RUNNING = 'running'
 CRASHED = 'crashed'
 WAITING = 'waiting'  # claimed by a run that lives, without a record yet
+NOT_STARTED = 'not started'  # a run planned it and ended without coming to it, and nothing is on record
 
 
 class Workflow:
     """A state as read, with the evidence on the owners of its live claims."""
 
-    __slots__ = ('evidence', 'gone', 'name', 'state', 'store')
+    __slots__ = ('evidence', 'gone', 'name', 'state', 'store', 'with_planned')
 
     def __init__(self, root: str, name: str) -> None:
         self.name = name
+        self.with_planned = False  # whether tasks count that were planned and never started
         self.store = Store(root, name, witness=self._in_queue)
-        self.gone: dict[
-            tuple[str, str], str
-        ] = {}  # tasks that nobody performs any more
+        self.gone: dict[tuple[str, str], str] = {}  # tasks that nobody performs any more
         self.state = self.store.read()
         self.evidence = self.store.evidence(self.state)
         if any(found.state == DEAD for found in self.evidence.values()):
@@ -61,7 +62,10 @@ class Workflow:
         names = dict.fromkeys(self.state.jobs())
         for claim in self.working().values():
             names.update(dict.fromkeys(claim.tasks))
-        return list(names | {job: None for job, _ in self.gone})
+        names.update((job, None) for job, _ in self.gone)
+        for of_jobs in self.state.all_reasons.values() if self.with_planned else ():
+            names.update(dict.fromkeys(of_jobs))
+        return list(names)
 
     def working(self) -> dict[int, Entry]:
         """The live claims whose owners are not known to be dead, by number."""
@@ -70,12 +74,20 @@ class Workflow:
     def keys(self, job: str) -> list[str]:
         """The tasks of a job: those on record, then those that wait for the first time."""
         rows = self.state.rows(job)
-        return [*(rows.keys if rows else ()), *self.waiting(job), *self.dropped(job)]
+        known = [*(rows.keys if rows else ()), *self.waiting(job), *self.dropped(job)]
+        return [*known, *self._planned(job, known)] if self.with_planned else known
 
     def dropped(self, job: str) -> list[str]:
         """Tasks that were claimed and of which no record will come: they were skipped, or cancelled before they began."""
         rows = self.state.rows(job)
         return [key for name, key in self.gone if name == job and (rows is None or rows.row(key) is None)]
+
+    def _planned(self, job: str, known: Sequence[str]) -> list[str]:
+        """The tasks that the last plan of a job had, and of which nothing is known."""
+        numbers = [number for number, of_jobs in self.state.all_reasons.items() if job in of_jobs]
+        groups = self.state.all_reasons[max(numbers)][job] if numbers else ()
+        seen = set(known)
+        return [key for keys, _, _ in groups for key in decode_keys(keys) if key not in seen]
 
     def waiting(self, job: str) -> Sequence[str]:
         """Tasks that are claimed and of which nothing is on record yet."""

@@ -40,9 +40,14 @@ def select(root: str, workflow: str | None, text: str) -> Selection:
     return found[0]
 
 
-def select_all(root: str, workflow: str | None, texts: Sequence[str]) -> list[Selection]:
-    """The tasks that any of these selectors means, once each; StateError for one that means none. Without any, all."""
+def select_all(root: str, workflow: str | None, texts: Sequence[str], planned: bool = False) -> list[Selection]:
+    """The tasks that any of these selectors means, once each; StateError for one that means none. Without any, all.
+
+    `planned`: also tasks of which nothing is on record but that a run had planned.
+    """
     workflows = [Workflow(root, name) for name in chosen(root, workflow)]
+    for each in workflows:
+        each.with_planned = planned
     if not texts:
         return [Selection(each, job, each.keys(job)) for each in workflows for job in each.jobs()]
     merged: dict[tuple[str, str], Selection] = {}

@@ -38,7 +38,7 @@ def why(selectors: Sequence[str], now: bool, script: str | None, failed: bool, r
     from awflow.cli.replan import replanned
     from awflow.cli.selection import select_all
 
-    for observed, selections in by_workflow(select_all(root, workflow, selectors)):
+    for observed, selections in by_workflow(select_all(root, workflow, selectors, planned=True)):
         plan = replanned(observed, {each.job: each.keys for each in selections}, script) if now else None
         found = [[attempt for attempt in attempts(each) if attempt.bad or not failed] for each in selections]
         if len(selections) == len(found[0]) == 1:
@@ -53,11 +53,12 @@ def why(selectors: Sequence[str], now: bool, script: str | None, failed: bool, r
 
 def _explain(attempt: LastAttempt, plan: Replanned | None) -> None:
     from awflow.cli.console import STYLES, console, visible
-    from awflow.cli.history import last_time
+    from awflow.cli.history import last_time, not_started
+    from awflow.cli.observed import NOT_STARTED
 
     out = console()
     out.print(f'{visible(attempt.name)}  {attempt.outcome}', style=STYLES.get(attempt.outcome, ''), soft_wrap=True)
-    for line in last_time(attempt):
+    for line in not_started(attempt) if attempt.outcome == NOT_STARTED else last_time(attempt):
         out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
     for line in _planned(attempt, plan) if plan is not None else [_verdict(attempt)]:
         out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
@@ -95,6 +96,8 @@ def _verdict(attempt: LastAttempt) -> str:
     from awflow.reasons import Reason
     from awflow.verdict import PAST
 
+    if attempt.outcome == 'not started':
+        return 'The next run executes it if it is still needed.'
     if attempt.outcome == 'waiting':
         return 'A run has claimed it and has not started it yet.'
     if attempt.outcome == 'running':
@@ -218,7 +221,6 @@ def _survey(job: str, found: Sequence[LastAttempt], plan: Replanned | None, head
     """A line for each way to have ended, with the first tasks of it; then why they ran, and what they depend on."""
     from awflow.cli.console import STYLES, console, visible
     from awflow.cli.history import last_times
-    from awflow.explain import lines_of
 
     out = console()
     if headed:
@@ -227,13 +229,13 @@ def _survey(job: str, found: Sequence[LastAttempt], plan: Replanned | None, head
     for attempt in found:
         groups.setdefault((attempt.outcome, attempt.error()), []).append(attempt.key)
     for (outcome, error), keys in groups.items():
-        line = f'{len(keys)} {outcome}: {_some(keys)}' + (f'  {visible(error)}' if error else '')
+        line = f'{len(keys)} {outcome}{_some(keys)}' + (f'  {visible(error)}' if error else '')
         out.print(line, style=STYLES.get(outcome, ''), soft_wrap=True)
     for line in last_times(found):
         out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
-    for group in plan.account.groups.get(job, ()) if plan is not None else ():
-        for line in lines_of(plan.account, group) if plan is not None else ():
-            out.print(f'next{visible(line)}', style=_style(line), soft_wrap=True)
+    if plan is not None:
+        for line in _next(job, {attempt.key for attempt in found}, plan):
+            out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
     newest = {attempt.record.code: attempt for attempt in found if attempt.record}
     for digest, attempt in newest.items():
         for name, value in _code(attempt, digest):
@@ -242,5 +244,24 @@ def _survey(job: str, found: Sequence[LastAttempt], plan: Replanned | None, head
         out.print('no such tasks')
 
 
+def _next(job: str, keys: set[str], plan: Replanned) -> Iterator[str]:
+    """What the script, as it is now, makes of these tasks."""
+    from awflow.explain import Group, lines_of
+
+    yield 'The next run:'
+    seen: set[object] = set()
+    left = set(keys)
+    for group in plan.account.groups.get(job, ()):
+        meant = [key for key in group.keys if key in keys]
+        left -= set(meant)
+        if meant:
+            yield from lines_of(plan.account, Group(meant, group.kind, group.reasons, group.runs), seen)
+    fresh = [key for key in plan.tasks.get(job, ()) if key in left]
+    if fresh:
+        yield f'  {len(fresh)} fresh'
+    if len(left) > len(fresh):
+        yield f'  {len(left) - len(fresh)} not in the script any more, or behind a schedule() that has work to do'
+
+
 def _some(keys: list[str]) -> str:
-    return f'[{", ".join(keys[:SHOWN])}{", ..." if len(keys) > SHOWN else ""}]'
+    return f': [{", ".join(keys[:SHOWN])}{", ..." if len(keys) > SHOWN else ""}]' if keys != ['-'] else ''
