@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from awflow.plan import Plan, Planned
 
 SHOWN: Final = 6  # tasks of a group, reasons of a task
+GROUPS: Final = 30  # groups of a job
 DEEP: Final = 20  # steps from a task to the cause
 LONG: Final = 200  # lines of a difference
 UPSTREAM: Final = ('upstream runs', 'upstream may run', 'upstream changed')
@@ -217,8 +218,10 @@ def render_plan(plan: Plan, source: Callable[[str, str], str] = no_source) -> st
             counts[planned.kind(row)] = counts.get(planned.kind(row), 0) + 1
         summary = ', '.join(f'{count} {kind}' for kind, count in counts.items()) or 'empty array'
         lines.append(f'{planned.facts.name}  {summary}')
-        for group in account.groups[planned.facts.name]:
+        groups = account.groups[planned.facts.name]
+        for group in groups[:GROUPS]:
             lines += lines_of(account, group, seen)
+        lines += [f'  ... and {sum(len(g.keys) for g in groups[GROUPS:])} more tasks'] if len(groups) > GROUPS else []
     totals = ', '.join(f'{count} {kind}' for kind, count in plan.counts().items() if count) or 'nothing'
     return '\n'.join(map(visible, [*lines, f'in all: {totals}']))
 

@@ -53,13 +53,13 @@ def accept(
         plan = replanned(observed, {selection.job: selection.keys for selection in selections}, script)
         done &= _accept(observed, selections, plan, parts, (yes, dry_run, note))
     if not done:
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _accept(
     observed: Workflow, selections: Sequence[Selection], plan: Replanned, parts: Sequence[str], how: tuple[bool, bool, str]
 ) -> bool:
-    from awflow.cli.amend import agreed, publish
+    from awflow.cli.amend import agreed, publish, tasks
     from awflow.sources import without
 
     yes, dry_run, note = how
@@ -69,7 +69,7 @@ def _accept(
     if not found:
         return not refused
     number = len(found)
-    if not agreed(f'Accept {_tasks(number)} as up to date?', yes, dry_run):
+    if not agreed(f'Accept {tasks(number)} as up to date?', yes, dry_run):
         return dry_run
     _refuse_moved(observed, plan)
     records = [_record(observed, acceptance, note) for acceptance in found]
@@ -77,7 +77,7 @@ def _accept(
         observed, 'accept', records, {}, account, script=plan.script, sources=without(plan.sources, observed.state.all_sources),
         codes={a.record.code: a.components for a in found},
     )  # fmt: skip
-    click.echo(f'Accepted {_tasks(number)}; `awflow forget` undoes it.')
+    click.echo(f'Accepted {tasks(number)}; `awflow forget` undoes it.')
     return True
 
 
@@ -196,7 +196,3 @@ def _result(observed: Workflow, record: Record) -> dict[str, Any] | None:
         file.flush()
         os.fsync(file.fileno())
     return {**record.result, 'file': os.path.relpath(target, layout.directory), 'at': at}
-
-
-def _tasks(number: int) -> str:
-    return '1 task' if number == 1 else f'{number} tasks'

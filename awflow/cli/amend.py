@@ -75,6 +75,11 @@ def agreed(question: str, yes: bool, dry_run: bool) -> bool:
     return True
 
 
+def tasks(number: int) -> str:
+    """A number of tasks in words."""
+    return '1 task' if number == 1 else f'{number} tasks'
+
+
 def signature() -> dict[str, Any]:
     """Who does it, where and when, for the records."""
     from awflow.state.liveness import Proc

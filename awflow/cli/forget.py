@@ -31,31 +31,27 @@ def forget(
 
     Files stay. What was accepted is no longer so. A task whose files are there is not adopted again.
     """
-    from awflow.cli.amend import agreed, by_workflow, ending, publish, refuse_unwritable
+    from awflow.cli.amend import agreed, by_workflow, ending, publish, refuse_unwritable, tasks
     from awflow.cli.selection import select_all
     from awflow.explain import Account
 
     for observed, selections in by_workflow(select_all(root, workflow, selectors)):
         refuse_unwritable(observed)
-        found = _tasks(observed, selections, failed)
+        found = _found(observed, selections, failed)
         dead = ending(observed, selections)
         if not found:
             click.echo('Nothing to forget: nothing is on record of them.')
             continue
         _show(found)
-        if agreed(f'Forget {_tasks_of(len(found))}?', yes, dry_run):
-            publish(
-                observed,
-                'forget',
-                [_tombstone(attempt, note) for attempt in found],
-                dead,
-                Account({}),
-                script=_script(observed),
-            )
-            click.echo(f'Forgot {_tasks_of(len(found))}: the next run executes {"it" if len(found) == 1 else "them"}.')
+        number = len(found)
+        if not agreed(f'Forget {tasks(number)}?', yes, dry_run):
+            raise click.exceptions.Exit(0 if dry_run else 1)
+        tombstones = [_tombstone(attempt, note) for attempt in found]
+        publish(observed, 'forget', tombstones, dead, Account({}), script=_script(observed))
+        click.echo(f'Forgot {tasks(number)}: the next run executes {"it" if number == 1 else "them"}.')
 
 
-def _tasks(workflow: Workflow, selections: Sequence[Selection], failed: bool) -> list[LastAttempt]:
+def _found(workflow: Workflow, selections: Sequence[Selection], failed: bool) -> list[LastAttempt]:
     from awflow.cli.attempts import attempts
 
     found = [attempt for selection in selections for attempt in attempts(selection)]
@@ -91,7 +87,3 @@ def _tombstone(attempt: LastAttempt, note: str) -> Record:
 
 def _script(workflow: Workflow) -> str:
     return next((entry.script for entry in workflow.state.entries.values() if entry.script), '')
-
-
-def _tasks_of(number: int) -> str:
-    return '1 task' if number == 1 else f'{number} tasks'

@@ -25,7 +25,7 @@ def last_time(attempt: LastAttempt) -> Iterator[str]:
 
 def last_times(found: Iterable[LastAttempt]) -> Iterator[str]:
     """Lines for many, those together that ran for the same reasons."""
-    from awflow.explain import Group
+    from awflow.explain import GROUPS, Group
 
     accounts: dict[int, Account] = {}
     groups: dict[tuple[object, ...], tuple[Account, Sequence[Reason], Record, list[str]]] = {}
@@ -40,9 +40,12 @@ def last_times(found: Iterable[LastAttempt]) -> Iterator[str]:
         same = (number, _verb(record, reasons), *reasons)
         groups.setdefault(same, (accounts[number], reasons, record, []))[3].append(attempt.key)
     seen: set[object] = set()
-    for account, reasons, record, keys in groups.values():
+    shown = list(groups.values())[:GROUPS]
+    for account, reasons, record, keys in shown:
         where = Group(keys, '', ()).where()
         yield from _told(account, reasons, record, f'{where} ' if where else '', seen)
+    if len(groups) > GROUPS:
+        yield f'... and {sum(len(keys) for *_, keys in list(groups.values())[GROUPS:])} more tasks for other reasons'
 
 
 def _account(state: State, number: int) -> Account:

@@ -8,7 +8,7 @@ from awflow.cli.options import state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from awflow.cli.attempts import LastAttempt
 
@@ -16,43 +16,27 @@ PIECE = 1 << 20  # bytes copied at a time
 
 
 @click.command(epilog='Example: awflow logs "fit[3]"')
-@click.argument('selector', metavar='JOB[VALUE]', required=False)
+@click.argument('selectors', metavar='JOB[VALUE]...', nargs=-1)
 @click.option('--failed', is_flag=True, help='The logs of tasks that did not succeed, one after the other.')
 @state_option
 @workflow_option
-def logs(selector: str | None, failed: bool, root: str, workflow: str | None) -> None:
+def logs(selectors: Sequence[str], failed: bool, root: str, workflow: str | None) -> None:
     """Print the log of a task's last attempt.
 
-    Of a job with an array, the logs of all its tasks with a line above each. With --failed the job may be left out.
+    Of several tasks, the logs of all with a line above each. With --failed the job may be left out.
     """
     from awflow.cli.attempts import attempts
-    from awflow.cli.selection import select
+    from awflow.cli.selection import select_all
 
-    if selector is None and not failed:
+    if not selectors and not failed:
         raise click.UsageError('Say of which job, as in: awflow logs "fit[3]"; or --failed.')
-    if selector is None:
-        found, single = _all(root, workflow), False
-    else:
-        selection = select(root, workflow, selector)
-        found, single = attempts(selection), len(selection.keys) == 1
-    if failed:
-        found = [attempt for attempt in found if attempt.bad]
-        if not found:
-            click.echo('awflow: no task failed', err=True)
+    selections = select_all(root, workflow, selectors)
+    single = [len(selection.keys) for selection in selections] == [1]
+    found = [attempt for selection in selections for attempt in attempts(selection) if attempt.bad or not failed]
+    if failed and not found:
+        click.echo('awflow: no task failed', err=True)
     for attempt in found:
         _print(attempt, headed=failed or not single)
-
-
-def _all(root: str, workflow: str | None) -> Iterable[LastAttempt]:
-    from awflow.cli.attempts import attempts
-    from awflow.cli.observed import Workflow
-    from awflow.cli.selection import Selection
-    from awflow.cli.workflows import chosen
-
-    for name in chosen(root, workflow):
-        observed = Workflow(root, name)
-        for job in observed.jobs():
-            yield from attempts(Selection(observed, job, observed.keys(job)))
 
 
 def _print(attempt: LastAttempt, headed: bool) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from awflow.state.store import Store
 
 
+SECOND = len('20260314-092653')
+
+
 def facts_of(store: Store, run: str) -> dict[str, Any]:
     """The file of a run, {} if it is not there (any more)."""
     try:
@@ -32,8 +35,16 @@ def last_of(store: Store) -> dict[str, Any]:
         names = sorted(os.listdir(folder), reverse=True)
     except OSError:
         return {}
-    found = (facts_of(store, name.removesuffix('.json')) for name in names if name.endswith('.json'))
-    return next((facts for facts in found if facts and not facts.get('parent')), {})
+    newest: list[dict[str, Any]] = []
+    second = ''
+    for name in names:
+        if newest and name[:SECOND] != second:
+            break  # names begin with the second in which the run began; the file knows the rest
+        facts = facts_of(store, name.removesuffix('.json')) if name.endswith('.json') else {}
+        if facts and not facts.get('parent'):
+            newest.append(facts)
+            second = name[:SECOND]
+    return max(newest, key=lambda facts: float(facts.get('time', 0.0)), default={})
 
 
 def directory_of(store: Store, facts: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ def _planned(attempt: LastAttempt, plan: Replanned) -> Iterator[str]:
     if group is not None:
         first, *more = lines_of(plan.account, group.of(attempt.key), set())
         yield f'The next run: {first.strip().partition("] ")[2] or first.strip()}'
-        yield from more
+        yield from (line[2:] for line in more)
     elif attempt.key in plan.tasks.get(attempt.job, ()):
         yield 'The next run leaves it alone: nothing differs.'
     elif attempt.job in plan.tasks:

@@ -50,7 +50,7 @@ class Excerpts:
 
     def _function(self, label: str, text: str) -> str:
         tree = text[2:].partition('/')[0]
-        name = label.rpartition('.')[2]
+        name = label.partition(' of ')[0].rpartition('.')[2]  # `inner of helper` is how a wrapper is called
         codes = [code for code, known, _ in self._seen.known_codes() if known == text]
         for code in sorted(codes, key=lambda code: code.co_name != name):
             if tree != '-' and (found := self._definition(code, tree)):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from awflow.cli.selection import select
+from awflow.cli.selection import select, select_all
 from awflow.errors import StateError
 
 
@@ -89,3 +89,74 @@ def test_of_several_workflows_the_one_that_has_the_job_is_meant(workspace: Any) 
         select(root, None, 'both')
     with pytest.raises(StateError, match='one, two'):
         select(root, 'three', 'both')
+
+
+@pytest.mark.parametrize(
+    ('text', 'found'),
+    [
+        ('count[0:3]', {'count': ['0', '1', '2']}),
+        ('count[10:]', {'count': ['10', '11']}),
+        ('count[:8:4]', {'count': ['0', '4']}),
+        ('count[-2:]', {'count': ['10', '11']}),
+        ('count[1*]', {'count': ['1', '10', '11']}),
+        ('fit[b*]', {'fit': ["'b c'"]}),
+        ('s*', {'silent': ['-'], 'sum/all': ['-']}),
+        ('[cf]*[3]', {'count': ['3'], 'fit': ["'3'"]}),
+    ],
+)
+def test_slices_and_globs_mean_what_fits(root: str, text: str, found: dict[str, list[str]]) -> None:
+    assert {each.job: sorted(each.keys, key=lambda key: (len(key), key)) for each in select_all(root, None, [text])} == found
+
+
+def test_a_slice_of_values_that_are_no_numbers_goes_by_their_places(root: str) -> None:
+    (selection,) = select_all(root, None, ['fit[0:2]'])
+    assert list(selection.keys) == list(selection.workflow.keys('fit'))[:2]
+
+
+@pytest.mark.parametrize('text', ['count[20:30]', 'count[0:x]', 'zz*', 'count[99*]', 'fit[0:2:-1]', 'count[a=1]'])
+def test_patterns_that_fit_nothing_are_refused(root: str, text: str) -> None:
+    with pytest.raises(StateError, match='known'):
+        select_all(root, None, [text])
+
+
+def test_several_selectors_are_taken_together_and_each_task_once(root: str) -> None:
+    found = select_all(root, None, ['count[3]', 'count[2:5]', 'silent'])
+    assert {each.job: list(each.keys) for each in found} == {'count': ['3', '2', '4'], 'silent': ['-']}
+
+
+def test_without_a_selector_all_tasks_are_meant(root: str) -> None:
+    assert {each.job for each in select_all(root, None, [])} == {'fit', 'count', 'silent', 'sum/all'}
+
+
+def test_a_value_is_found_by_its_parts(workspace: Any) -> None:
+    workspace.script("""
+        from typing import NamedTuple
+        from awflow import job, schedule
+
+        class P(NamedTuple):
+            lr: float
+            kind: str = 'sgd'
+
+        @job(array=[{'lr': 0.1, 'kind': 'sgd'}, {'lr': 0.10, 'kind': 'adam'}, {'lr': 0.15, 'kind': 'adam'}])
+        def fit(x): pass
+
+        @job(array=[P(0.1), P(0.2)])
+        def tune(x): pass
+
+        @job(array={'lr=0.1': 1, 'lr=0.2': 2})
+        def named(x): pass
+
+        schedule(fit, tune, named)
+    """)
+    workspace.run()
+    root = str(workspace.directory / '.awflow')
+
+    def number(text: str) -> int:
+        return sum(len(each.keys) for each in select_all(root, None, [text]))
+
+    assert number('fit[lr=0.1]') == 2
+    assert number('fit[lr=0.1, kind=adam]') == 1
+    assert number('tune[lr=0.2]') == 1
+    assert number('named[lr=0.1]') == 1
+    with pytest.raises(StateError):
+        number('fit[lr=1]')
