@@ -83,7 +83,7 @@ def test_functions_classes_and_lambdas_are_shown_as_they_are_written_without_dec
     assert found['helper inner of helper'] == 'def inner(*a):\n    return function(*a)\n'
     assert found['helper Model.fit'] == 'def fit(self):\n    # counts\n    return self.size\n'
     assert found['class Model'].startswith('class Model:\n    """A class."""\n')
-    assert found['helper <lambda>'] == 'square = lambda x: x * x\n'
+    assert found['helper square'] == 'square = lambda x: x * x\n'
 
 
 def test_functions_of_the_same_code_are_told_apart_by_name(tmp_path: Path, load: Any) -> None:
