@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from awflow.backends.lint import Watch
     from awflow.backends.payload import Definition, Payload
     from awflow.job import Job
     from awflow.state.digests import Digests
@@ -159,6 +160,7 @@ class Tools:
         self._payload = payload
         self._near = near  # tells whether the task's end is near; otherwise its time limit does
         self._digests: Digests | None = None
+        self._watch: Watch | None = None
 
     def open(self, order: dict[str, Any]) -> None:
         """Loads what the tasks of this order's workflow share; best called before any fork."""
@@ -184,6 +186,18 @@ class Tools:
             yield context
         finally:
             CURRENT.reset(token)
+
+    def watch(self, order: dict[str, Any]) -> Watch | None:
+        """What will see the files that the task uses, if its order asks for that. One a process: it cannot be removed."""
+        if order.get('lint') is None:
+            return None
+        if self._watch is None:
+            from awflow.backends.lint import Watch
+
+            self._watch = Watch()
+            self._watch.install()
+        self._watch.begin(order)
+        return self._watch
 
     def inputs(self, definition: Definition, value: object, order: dict[str, Any]) -> dict[str, bool]:
         """The paths that the declared inputs name now -> whether size and time are enough."""

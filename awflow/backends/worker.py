@@ -1,9 +1,13 @@
 """How one task is performed, whoever asks for it: a driver on this machine or a batch job on a node.
 
-    preconditions -> inputs -> function -> inputs again -> postconditions -> outputs -> result -> report
+    preconditions -> inputs -> postconditions, to know -> function -> inputs again -> postconditions, to decide
+    -> outputs -> result -> report
 
 The report is data (JSON), its reader decides what is recorded. A task succeeded if the function returned, every
 postcondition holds and every declared output exists. Whatever the user's code raises ends the task, never the worker.
+
+A postcondition that held before the function ran says nothing about the function, so each is asked then too, and the
+answer is told in the report. It decides nothing: raising means that it did not hold.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import json
 import os
 import sys
 import time
+from contextlib import nullcontext
 
 from awflow.outcome import outcome_digest
 from awflow.stopping import Requeue
@@ -19,9 +24,11 @@ from awflow.stopping import Requeue
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any, Final
 
     from awflow.backends.context import Tools
+    from awflow.backends.lint import Watch
     from awflow.backends.payload import Definition
     from awflow.job import Condition
 
@@ -94,6 +101,8 @@ class Performance:
         self.tools = tools
         self.stat_only: set[str] = set()
         self.report = blank(order)
+        self.held: list[dict[str, Any]] = []  # what the report says of each postcondition
+        self.watch: Watch | None = None  # sees which files are used, if the order asks for it
 
     def requeued(self, error: Requeue) -> None:
         if self.definition.options.resume:
@@ -113,31 +122,59 @@ class Performance:
             if order.get(place):
                 order[place] = os.path.abspath(order[place])
         value = self._value()
-        self._check(definition.before, 'before', value)
+        self._demand(definition.before, value)
         if order['inputs'] or order.get('outputs') or definition.inputs or definition.outputs:
             self.tools.open(order)
         self.report['inputs'] = self._inputs(value)
-        with self.tools.context(definition, order):
+        self._ask_before(value)
+        os.chdir(directory)
+        self.watch = self.tools.watch(order)
+        with self.tools.context(definition, order), self._seen('function'):
             result = _call(definition.function, *([] if definition.array is None else [value]))
         os.chdir(directory)  # conditions and paths are relative to it, wherever the function went
         self.report['inputs_changed'] = self._changed()
-        self._check(definition.after, 'after', value)
+        with self._seen('conditions'):
+            self._ask_after(value)
         self.report['outputs'] = self._outputs(value)
         if result is not None:
             self.report['result'] = self._store(result)
         if definition.declares_outputs:
             stored = self.report['result']
             self.report['end'] = outcome_digest(self.report['outputs'], stored and stored['digest'])
+        if self.watch is not None:
+            self.report['lint'] = self.watch.findings(self.report['inputs'], self.report['outputs'])
+
+    def _seen(self, what: str) -> AbstractContextManager[None]:
+        return nullcontext() if self.watch is None else self.watch.during(what)
 
     def _value(self) -> object:
         return None if self.definition.array is None else self.definition.array.value(self.order['position'])
 
-    def _check(self, conditions: Sequence[Condition], when: str, value: object) -> None:
+    def _demand(self, conditions: Sequence[Condition], value: object) -> None:
+        """Preconditions: the first that does not hold ends the task."""
         for condition in conditions:
-            check = _checked(condition, value)
-            self.report['checks'].append({**check, 'when': when})
+            check = {'name': condition.name, **_asked(condition, value), 'when': 'before'}
+            self.report['checks'].append(check)
             if not check['ok']:
-                raise _unmet(check, when)
+                raise _unmet(check)
+
+    def _ask_before(self, value: object) -> None:
+        """Which postconditions hold already: those say nothing about the function."""
+        for condition in self.definition.after:
+            answer = _asked(condition, value, quietly=True)
+            known = {'before': answer['ok'], 'before_seconds': answer['seconds']}
+            self.held.append({'name': condition.name, 'when': 'after', **known})
+        self.report['checks'] += self.held
+
+    def _ask_after(self, value: object) -> None:
+        """Postconditions: the first that does not hold fails the task."""
+        for condition, check in zip(self.definition.after, self.held, strict=True):
+            answer = _asked(condition, value)
+            if not answer['ok'] and _forget_calls():
+                answer = _asked(condition, value)
+            check.update(answer)
+            if not check['ok']:
+                raise _unmet(check)
 
     def _inputs(self, value: object) -> dict[str, str]:
         """Digests at the start. The files that an upstream made are taken from its record, not read again."""
@@ -224,22 +261,37 @@ def _guarded(function: Callable[..., Any], *values: object) -> object:
         raise Failure(kind_of(error), last_line(error)) from error
 
 
-def _checked(condition: Condition, value: object) -> dict[str, Any]:
+def _asked(condition: Condition, value: object, *, quietly: bool = False) -> dict[str, Any]:
+    """Whether a condition holds, the seconds that it took, and what it raised; the traceback is shown unless `quietly`."""
     began = time.perf_counter()
-    check: dict[str, Any] = {'name': condition.name}
+    answer: dict[str, Any] = {}
     try:
-        check['ok'] = bool(condition.holds(value))
+        answer['ok'] = bool(condition.holds(value))
     except (KeyboardInterrupt, Terminated):
         raise
     except BaseException as error:  # noqa: BLE001  whatever it raises, it does not hold
-        show(error)
-        check.update(ok=False, error=f'{kind_of(error)}: {last_line(error)}')
-    check['seconds'] = round(time.perf_counter() - began, 6)
-    return check
+        if not quietly:
+            show(error)
+        answer.update(ok=False, error=f'{kind_of(error)}: {last_line(error)}')
+    answer['seconds'] = round(time.perf_counter() - began, 6)
+    return answer
 
 
-def _unmet(check: dict[str, Any], when: str) -> Failure:
-    kind = {'before': 'precondition', 'after': 'postcondition'}[when]
+def _forget_calls() -> bool:
+    """Empty every functools.cache, one of which may have kept an answer from before the function ran; False if none did."""
+    import functools
+    import gc
+
+    gc.unfreeze()  # what the zygote loaded is hidden from get_objects() otherwise
+    kind = type(functools.cache(_unmet))
+    caches = [found for found in gc.get_objects() if type(found) is kind and found.cache_info().currsize]
+    for cache in caches:
+        cache.cache_clear()
+    return bool(caches)
+
+
+def _unmet(check: dict[str, Any]) -> Failure:
+    kind = {'before': 'precondition', 'after': 'postcondition'}[check['when']]
     how = f'raised {check["error"]}' if 'error' in check else 'does not hold'
     return _said(kind, f'{kind} {check["name"]} {how}')
 
