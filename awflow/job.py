@@ -44,25 +44,35 @@ class Edge:
 class Condition:
     """A callable of @ensure."""
 
-    __slots__ = ('function', 'takes_value')
+    __slots__ = ('_name', 'function', 'takes_value')
 
-    def __init__(self, function: Callable[..., object], takes_value: bool) -> None:
+    def __init__(self, function: Callable[..., object], takes_value: bool, name: str = '') -> None:
         self.function = function
         self.takes_value = takes_value
+        self._name = name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Condition, (self.function, self.takes_value, self.name)  # the script may be edited while its tasks run
 
     @property
     def name(self) -> str:
-        """Its source line, or its name, for humans."""
-        code = getattr(self.function, '__code__', None)
-        if code is None or code.co_name != '<lambda>':
-            return str(getattr(self.function, '__qualname__', repr(self.function)))
-        import linecache
-
-        return linecache.getline(code.co_filename, code.co_firstlineno).strip() or '<lambda>'
+        """Its source line as it was when first asked for, or its name, for humans."""
+        if not self._name:
+            self._name = _title(self.function)
+        return self._name
 
     def holds(self, value: object) -> bool:
         """Whether it holds for this task; what the user's code raises comes through."""
         return bool(self.function(value) if self.takes_value else self.function())
+
+
+def _title(function: object) -> str:
+    code = getattr(function, '__code__', None)
+    if code is None or code.co_name != '<lambda>':
+        return str(getattr(function, '__qualname__', repr(function)))
+    import linecache
+
+    return linecache.getline(code.co_filename, code.co_firstlineno).strip() or '<lambda>'
 
 
 class Spec:

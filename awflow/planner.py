@@ -15,7 +15,7 @@ from awflow.plan import Link, Plan
 from awflow.sources import Sources
 from awflow.state.record import Record
 from awflow.state.store import Store
-from awflow.subject import Subject
+from awflow.subject import Subject, condition_components
 from awflow.survey import Survey
 
 TYPE_CHECKING = False
@@ -50,8 +50,10 @@ class Planner:
         self.digests = self.store.digests()
         self.order = order
         self.prints = self._fingerprints(order)
+        self.conditions = {job: condition_components(job, self._fingerprinter) for job in order}
         self.names = self._names(order)
         self.subjects: list[Subject] = []
+        self.lint = False  # whether tasks watch which files they use
         self._state: State | None = None
         self._given, self._forced, self._prune = set(given), set(forced), prune
         self.survey: Survey
@@ -105,7 +107,7 @@ class Planner:
         for entry in state.entries.values():
             refuse_foreign(self.place, entry.script)
         self.subjects = [
-            Subject(number, job, self.names[job], self.prints[job], state.rows(self.names[job]))
+            Subject(number, job, self.names[job], self.prints[job], state.rows(self.names[job]), self.conditions[job])
             for number, job in enumerate(self.order)
         ]
         self._link()
@@ -154,8 +156,12 @@ class Planner:
     # -- publishing ----------------------------------------------------------------------------------------------------
 
     def adoptions(self, plan: Plan) -> list[Record]:
-        """Records of the tasks that are taken as done although no record says so."""
+        """Records of the tasks that are taken as done although no record says so, or by other postconditions than it says."""
         records = []
+        if self.survey.rechecked:
+            from awflow.recheck import rechecks
+
+            records = rechecks(self.survey, plan)
         for (number, row), outputs in self.survey.drafts.items():
             planned = plan.jobs[number]
             if planned.mark[row]:
@@ -192,7 +198,7 @@ class Planner:
         from awflow.state.liveness import myself
 
         tasks = plan.tasks() if tasks is None else tasks
-        records = [record.replace(run=run) for record in adopted]
+        records = [record if record.run else record.replace(run=run) for record in adopted]
         touched = {*tasks, *(record.job for record in records)}
         codes = {s.code: s.components for s in self.subjects if s.name in touched}
         return self.store.publish(

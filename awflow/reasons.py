@@ -40,6 +40,7 @@ SENTENCES: Final = {
     'array': 'the array of upstream {name} changed: {old} -> {new}',
     'in flight': 'is being executed by run {name}',
     'edge': '{name}',
+    'rechecked': '{name} changed, and holds',
     'adopted': 'no record, but what it should make is there',
     'demanded': 'needed by {name}',
 }

@@ -107,6 +107,7 @@ def schedule(
     workflow: str | None = None,
     state: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
+    lint: bool | None = None,
     **backend_options: object,
 ) -> Run:
     """Run what of these jobs and all they depend on is not up to date.
@@ -114,6 +115,7 @@ def schedule(
     `workers` is how many cpus may be used (default: those of this process). `force` names jobs to run whatever is known.
     `dry_run` prints the plan with its reasons and changes nothing. With `check` a failed task raises WorkflowFailed at the
     end, which carries the run; without, see `Run.failures`. `fail_fast=True` starts nothing new after the first failure.
+    `lint` (or AWFLOW_LINT=1) has tasks watch which files they use, and advises what to declare.
 
     With `backend='slurm'` everything is submitted, and the call returns unless `wait=True`; further options are given to
     `sbatch` for every job. What Slurm refuses raises SlurmError, and then nothing is left in its queue.
@@ -124,6 +126,7 @@ def schedule(
     refuse_stale(order)
     forced = jobs_of(force if isinstance(force, (list, tuple, set, frozenset)) else [force], 'schedule(force=...)')
     planner = Planner(order, given, forced, prune=prune, workflow=workflow, root=state)
+    planner.lint = lint_wanted(lint)
     run = Run(planner)
     if 'AWFLOW_PLANNING' in os.environ:
         from awflow.proposal import hand_over
@@ -143,6 +146,13 @@ def schedule(
     if check and run.failures:
         raise _failed(run)
     return run
+
+
+def lint_wanted(said: bool | None) -> bool:
+    """Whether tasks watch which files they use: as said, else by AWFLOW_LINT, else no."""
+    if said is not None:
+        return bool(said)
+    return os.environ.get('AWFLOW_LINT', '0').lower() not in ('', '0', 'false', 'no', 'off')
 
 
 def _options(backend: str, options: Mapping[str, object], workers: object) -> bool:
@@ -260,6 +270,10 @@ def _drive(
         pool.load(path)
 
     session = Session(run.id, store, planner.survey, plan, Frontier(plan), owner, planner.place, equip)
+    if planner.lint:
+        from awflow.advice import Linter
+
+        session.linter = Linter(planner.survey, planner.place)
     display: Display = make(progress)
     try:
         if grant is not None:
@@ -274,6 +288,8 @@ def _drive(
         LocalBackend(session, pool, budget, cpus, display, fail_fast).run()
     finally:
         display.close()
+        for text in session.linter.lines() if session.linter is not None else ():
+            display.note(text)
         pool.close()
         _collect(run, session)
         store.finish(run.id)

@@ -14,6 +14,7 @@ from awflow.frontier import Frontier
 from awflow.identity import local_part, unchanged, upstream_part
 from awflow.place import PARENT, Place, definition_site
 from awflow.plan import IN, Plan, task_name
+from awflow.proofs import history_of
 from awflow.reasons import MAYBE, Reason
 from awflow.state.digests import Content
 from awflow.state.layout import safe
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from awflow.advice import Linter
     from awflow.frontier import Row
     from awflow.state.grant import Grant
     from awflow.state.liveness import Owner
@@ -37,9 +39,9 @@ BAD = ('failed', 'timeout', 'cancelled', 'crashed')
 
 
 class Attempt:
-    """One execution of one task: its identity as it starts."""
+    """One execution of one task: its identity as it starts, and the history of its postconditions."""
 
-    __slots__ = ('id', 'number', 'own', 'restart', 'retry', 'row', 'started', 'upstream', 'why')
+    __slots__ = ('history', 'id', 'number', 'own', 'restart', 'retry', 'row', 'started', 'upstream', 'why')
 
     def __init__(self, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:
         self.number, self.row = task
@@ -49,6 +51,7 @@ class Attempt:
         self.own = own
         self.started = time()
         self.why: list[dict[str, str]] = []  # where the plan, which the entry keeps, does not say it
+        self.history: list[dict[str, Any]] | None = None
 
     @property
     def task(self) -> Row:
@@ -105,6 +108,8 @@ class Session:
         self.failures: list[Failure] = []
         self.executed: list[str] = []  # names of tasks, in order of their end
         self.counts: dict[str, int] = {}
+        self.linter: Linter | None = None  # collects which files tasks use, if the schedule asks for it
+        self._tried: dict[Row, list[dict[str, Any]]] = {}  # checks of attempts that others follow
 
     def claimed(self, grant: Grant) -> None:
         """The plan's tasks are this run's."""
@@ -141,7 +146,17 @@ class Session:
         if not retry:
             self._keep(task)
         self.frontier.take(task)
+        attempt.history = self._history(subject, task)
         return attempt
+
+    def _history(self, subject: Subject, task: Row) -> list[dict[str, Any]] | None:
+        """What is known of the task's postconditions, None before its first attempt."""
+        if task in self._tried:
+            return self._tried[task]
+        row = subject.rows.row(subject.keys[task[1]]) if subject.rows is not None else None
+        if subject.rows is None or row is None:
+            return None
+        return history_of(subject.rows.record(row).checks) if subject.job.postconditions else []
 
     def _unchanged(self, subject: Subject, attempt: Attempt) -> bool:
         assert subject.rows is not None, 'a task that may be unchanged has a record'
@@ -183,6 +198,8 @@ class Session:
             'state': layout.root,
             'workflow': layout.workflow,
             'limit': subject.job.options.timelimit,
+            'history': attempt.history,
+            'lint': self.linter and self.linter.order(subject, attempt.row),
         }
 
     def _parent(self, attempt: Attempt) -> dict[str, Any]:
@@ -208,7 +225,7 @@ class Session:
     def started(self, attempt: Attempt) -> None:
         """Note that an attempt starts: without an end on record it counts as crashed."""
         attempt.started = time()
-        self._journal(attempt.task, self._record(attempt, final=False, started=attempt.started))
+        self._journal(attempt.task, self._record(attempt, final=False, started=attempt.started, checks=attempt.history or []))
 
     def holds(self) -> bool:
         """Whether this run may still start tasks."""
@@ -260,8 +277,9 @@ class Session:
         record = self._record(
             attempt, final=last, outcome=outcome, end=report['end'] if outcome == 'succeeded' else attempt.id,
             outputs={path: list(content) for path, content in report.get('outputs', {}).items()},
-            result=report.get('result'), checks=report.get('checks', []), inputs_changed=report.get('inputs_changed', []),
-            exit=report.get('exit'), error=report.get('error'), started=attempt.started, ended=time(), **usage,
+            result=report.get('result'), checks=report.get('checks', attempt.history or []), lint=report.get('lint'),
+            inputs_changed=report.get('inputs_changed', []), exit=report.get('exit'), error=report.get('error'),
+            started=attempt.started, ended=time(), **usage,
         )  # fmt: skip
         if report.get('inputs'):
             upstream = {name: end for name, end in attempt.own.items() if name.startswith('upstream ')}
@@ -269,8 +287,11 @@ class Session:
         self._journal(attempt.task, record)
         self.executed.append(self.name(attempt.task))
         if not last:
+            self._tried[attempt.task] = history_of(record.checks)
             return
         self._count(outcome)
+        if self.linter is not None and record.lint is not None:
+            self.linter.learn(subject.name, record.task, record.lint)
         for path, (content, size) in record.outputs.items():
             self.survey.made[path] = content
             self.survey.digests.learn(path, Content(content, size))

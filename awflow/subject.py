@@ -5,18 +5,21 @@ from __future__ import annotations
 from xxhash import xxh3_128_hexdigest
 
 from awflow.elements import SINGLE, keys_of
-from awflow.errors import DefinitionError
+from awflow.errors import DefinitionError, FingerprintError
 from awflow.identity import paths_digest, with_parts
 from awflow.specs import expand_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Final
 
-    from awflow.fingerprint import Fingerprint
+    from awflow.fingerprint import Fingerprint, Fingerprinter
     from awflow.job import Job
     from awflow.plan import Link
     from awflow.state.rows import Rows
+
+CONDITION: Final = 'postcondition '  # what the names of components of postconditions begin with
 
 
 class Subject:
@@ -27,13 +30,15 @@ class Subject:
         'rows', 'scheduled',
     )  # fmt: skip
 
-    def __init__(self, number: int, job: Job, name: str, print_: Fingerprint, rows: Rows | None) -> None:
+    def __init__(
+        self, number: int, job: Job, name: str, print_: Fingerprint, rows: Rows | None, conditions: Mapping[str, str]
+    ) -> None:
         self.number = number
         self.job = job
         self.name = name
         self.rows = rows
         self.keys: Sequence[str] = keys_of(name, job.array)
-        self.components = code_components(job, print_)
+        self.components = {**code_components(job, print_), **conditions}
         self.code = code_digest(self.components)
         self.links: list[Link] = []
         self.above: set[int] = set()  # numbers of all ancestors
@@ -75,6 +80,25 @@ def code_components(job: Job, print_: Fingerprint) -> dict[str, str]:
         version = job.options.version
         return {'version': f'v:{xxh3_128_hexdigest(version.encode())} {version!r}'}
     return dict(print_.components)
+
+
+def condition_components(job: Job, fingerprinter: Fingerprinter) -> dict[str, str]:
+    """The code of a job's postconditions, each with all that it reaches as one digest. They are kept beside the code of the
+    function but reckoned apart: a change of them makes nothing outdated.
+    """
+    found = {}
+    for number, condition in enumerate(job.postconditions, 1):
+        try:
+            digest = fingerprinter.function(condition.function, ignore=job.options.ignore).digest
+        except FingerprintError:
+            digest = '-'  # it holds what cannot be digested: then it is the same whatever it is
+        found[f'{CONDITION}{number}'] = f'v:{digest}'
+    return found
+
+
+def code_part(components: Mapping[str, str]) -> dict[str, str]:
+    """The components that make a task outdated when they change."""
+    return {name: text for name, text in components.items() if not name.startswith(CONDITION)}
 
 
 def code_digest(components: Mapping[str, str]) -> str:

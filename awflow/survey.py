@@ -11,7 +11,7 @@ from awflow.outcome import outcome_digest
 from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, task_name
 from awflow.reasons import FRESH, MISSING, Reason
 from awflow.specs import expand_inputs
-from awflow.subject import Subject, producers
+from awflow.subject import CONDITION, Subject, code_part, producers
 from awflow.verdict import HOLD, Checks, differences, recorded
 
 TYPE_CHECKING = False
@@ -44,7 +44,8 @@ class Survey:
         self.made: dict[str, str] = {}  # outputs of this run -> digest; they replace what records say
         self.sources: Sources  # set by who fingerprinted the jobs
         self.drafts: dict[tuple[int, int], dict[str, list[object]]] = {}  # of what may be adopted: its outputs
-        self._same_code: dict[tuple[int, str], Sequence[Reason]] = {}
+        self.rechecked: list[tuple[int, int]] = []  # tasks that are fresh by other postconditions than those on record
+        self._same_code: dict[tuple[int, str], tuple[Sequence[Reason], Sequence[Reason]]] = {}
         self._result_files: dict[str, frozenset[str]] = {}
         self._named: frozenset[str] | None = None
 
@@ -92,6 +93,8 @@ class Survey:
         if changes and all(self._unsettled(change) for change in changes):
             facts.late[row], changes = changes, ()
         verdict, reasons = recorded(outcome, changes, lambda: self._checks(subject, row, known), must)
+        if verdict == FRESH and (reasons := self._compared_code(subject, rows.code(known))[1]):
+            self.rechecked.append((subject.number, row))
         facts.used[row] = self._used(subject, known)
         return BASES.get(verdict, OUTDATED_ROW), reasons
 
@@ -161,12 +164,21 @@ class Survey:
 
     def code_changes(self, subject: Subject, old: str) -> Sequence[Reason]:
         """How the code on record differs from the code now, component by component; nothing if it does not count."""
+        return self._compared_code(subject, old)[0]
+
+    def _compared_code(self, subject: Subject, old: str) -> tuple[Sequence[Reason], Sequence[Reason]]:
+        """How the function differs from the one on record, and which postconditions do. One comparison for all tasks."""
         if old == subject.code:
-            return ()
-        cached = self._same_code.get((subject.number, old))
-        if cached is None:
-            cached = self._same_code[subject.number, old] = code_reasons(self.state.codes(old), subject.components)
-        return cached
+            return (), ()
+        known = self._same_code.get((subject.number, old))
+        if known is None:
+            found = code_reasons(self.state.codes(old), subject.components)
+            conditions = tuple(
+                Reason('rechecked', r.name) for r in found if r.name.startswith(CONDITION) and r.kind != 'removed'
+            )
+            changes = [reason for reason in found if not reason.name.startswith(CONDITION)]
+            known = self._same_code[subject.number, old] = changes, conditions
+        return known
 
     def _changes(self, subject: Subject, row: int, known: int, inputs: Mapping[str, str]) -> Sequence[Reason]:
         rows = subject.rows
@@ -278,8 +290,9 @@ class Survey:
         entry = self.state.claims[claim]
         differing: list[Reason] = [must] if must is not None else []
         if entry.codes and subject.code not in entry.codes:
-            mine = next((c for c in entry.codes.values() if c.keys() & subject.components.keys()), {})
-            differing += code_reasons(mine, subject.components)
+            now = code_part(subject.components)
+            mine = next((then for c in entry.codes.values() if (then := code_part(c)).keys() & now.keys()), {})
+            differing += code_reasons(mine, now)
         if differing:
             raise InFlightError(
                 'task {task} is in flight with other code or inputs: {_why}', 'Wait until it has ended, or stop that run.',

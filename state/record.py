@@ -29,6 +29,7 @@ _DEFAULTS: dict[str, Any] = {
     'result': None,
     'checks': [],
     'inputs_changed': [],
+    'lint': None,
     'exit': None,
     'signal': None,
     'error': None,
@@ -81,6 +82,7 @@ class Record:
     result: dict[str, Any] | None
     checks: list[dict[str, Any]]
     inputs_changed: list[str]
+    lint: dict[str, Any] | None
     exit: int | None
     signal: int | None
     error: dict[str, str] | None

@@ -19,6 +19,7 @@ import time
 from contextlib import nullcontext
 
 from awflow.outcome import outcome_digest
+from awflow.proofs import remembered
 from awflow.stopping import Requeue
 
 TYPE_CHECKING = False
@@ -73,7 +74,7 @@ def blank(order: dict[str, Any]) -> Report:
     return {
         'outcome': 'succeeded',
         'error': None,
-        'checks': [],
+        'checks': list(order.get('history') or []),
         'inputs': {},
         'inputs_changed': [],
         'outputs': {},
@@ -160,11 +161,15 @@ class Performance:
 
     def _ask_before(self, value: object) -> None:
         """Which postconditions hold already: those say nothing about the function."""
-        for condition in self.definition.after:
+        conditions = self.definition.after
+        known = remembered([condition.name for condition in conditions], self.order.get('history', ()))
+        for condition, was_false in zip(conditions, known, strict=True):
             answer = _asked(condition, value, quietly=True)
-            known = {'before': answer['ok'], 'before_seconds': answer['seconds']}
-            self.held.append({'name': condition.name, 'when': 'after', **known})
-        self.report['checks'] += self.held
+            check = {'name': condition.name, 'when': 'after', 'before': answer['ok'], 'before_seconds': answer['seconds']}
+            if was_false is not None or not answer['ok']:
+                check['was_false'] = not answer['ok'] or was_false
+            self.held.append(check)
+        self.report['checks'] = [check for check in self.report['checks'] if check['when'] == 'before'] + self.held
 
     def _ask_after(self, value: object) -> None:
         """Postconditions: the first that does not hold fails the task."""
@@ -174,6 +179,7 @@ class Performance:
                 answer = _asked(condition, value)
             check.update(answer)
             if not check['ok']:
+                check['was_false'] = True
                 raise _unmet(check)
 
     def _inputs(self, value: object) -> dict[str, str]:
