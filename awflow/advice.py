@@ -59,48 +59,59 @@ def advise(job: str, found: Mapping[str, Findings], makers: Mapping[str, str] | 
     made = sorted({makers[path] for findings in found.values() for path in findings.get('read', ()) if path in makers})
     for maker in made:
         theirs = _put_together(found, 'read', lambda path, maker=maker: makers.get(path) == maker)
-        lines += _said(f'{job} reads {{}}, which {maker} makes, without waiting for it', theirs, f'@after({maker})')
+        lines += _said(f'{job} reads {{}}, an output of {maker}, to which it has no edge', theirs, f'@after({maker})')
     reads = _put_together(found, 'read', lambda path: path not in makers)
-    lines += _said(f'{job} reads {{}} without declaring it, so a change of it reruns nothing', reads, _cure('inputs', reads))
+    lines += _said(f'{job} reads {{}} undeclared: a change there reruns nothing', reads, _cure('inputs', reads))
     wrote = _put_together(found, 'wrote')
-    cure = _cure('outputs', wrote) if not any('*' in path for path, _ in wrote) else '@outputs(...)'
-    lines += _said(f'{job} writes {{}}, which nothing asks for', wrote, f'{cure}, or an @ensure that asks for it')
+    lines += _said(
+        f'{job} writes {{}}, which nothing asks for', wrote, _cure('outputs', wrote) + ' or an @ensure that asks for it'
+    )
+    shared = [(path, 1) for path, keys in _users(found, 'wrote').items() if len(keys) > 1]
+    lines += _said(f'{job}: several of its tasks write {{}}, and may do so at the same time', shared)
     lines += _said(f'{job} removes or renames {{}}, which it did not make', _put_together(found, 'removed'))
-    lines += _said(f'{job} runs {{}}: which files those use is not seen', _put_together(found, 'programs'))
-    lines += _said(f'{job} connects to {{}}: what comes from there is not compared', _put_together(found, 'connected'))
+    lines += _said(f'{job} runs {{}}: which files that uses is not seen', [(name, 1) for name in _users(found, 'programs')])
+    lines += _said(
+        f'{job} connects to {{}}: what comes from there is not compared', [(n, 1) for n in _users(found, 'connected')]
+    )
     return lines
 
 
 def _said(sentence: str, things: Sequence[tuple[str, int]], cure: str = '') -> list[str]:
     if not things:
         return []
-    shown = [f'{name} ({count} files)' if count > 1 else name for name, count in things[:NAMED]]
-    rest = sum(count for _, count in things[NAMED:])
+    shown = [f'{name} ({count} files)' if count > 1 else name for name, count in things[:NAMED] if name]
+    rest = sum(count for name, count in things if name not in dict(things[:NAMED]) or not name)
     text = ', '.join(shown) + (f' and {rest} more' if rest else '')
     return [sentence.format(text) + (f': {cure}' if cure else '')]
 
 
 def _cure(decorator: str, things: Sequence[tuple[str, int]]) -> str:
-    names = [repr(name) for name, _ in things[:NAMED]] + (['...'] if len(things) > NAMED else [])
-    return f'@{decorator}({", ".join(names)})'
+    """What to write above the job. Outputs must be named: a pattern will not do for them."""
+    usable = [name for name, _ in things[:NAMED] if name and (decorator == 'inputs' or '*' not in name)]
+    more = [] if len(usable) == len(things) else ['...']
+    return f'@{decorator}({", ".join([repr(name) for name in usable] + more)})'
 
 
 # -- putting paths together --------------------------------------------------------------------------------------------
 
 
 def _put_together(found: Mapping[str, Findings], kind: str, wanted: Any = None) -> list[tuple[str, int]]:
-    """Paths and patterns, each with the number of files that it stands for, in the order in which they were met."""
-    users: dict[str, list[str]] = {}  # path -> the tasks that use it
-    more = 0
+    """Paths and patterns, each with the number of files that it stands for, in the order in which they were met. Those that
+    were counted only come last, under no name.
+    """
+    users = _users(found, kind)
+    things = _by_pattern(_by_value({path: keys for path, keys in users.items() if wanted is None or wanted(path)}))
+    more = sum((findings.get('more') or {}).get(kind, 0) for findings in found.values())
+    return [*things, ('', more)] if more and things else things
+
+
+def _users(found: Mapping[str, Findings], kind: str) -> dict[str, list[str]]:
+    """Of each thing of a kind the tasks that use it."""
+    users: dict[str, list[str]] = {}
     for key, findings in found.items():
-        more += (findings.get('more') or {}).get(kind, 0)
-        for path in findings.get(kind, ()):
-            if wanted is None or wanted(path):
-                users.setdefault(path, []).append(key)
-    if kind in ('programs', 'connected'):
-        return [(name, 1) for name in users]
-    things = _by_pattern(_by_value(users))
-    return [*things, ('others', more)] if more and things else things
+        for thing in findings.get(kind, ()):
+            users.setdefault(thing, []).append(key)
+    return users
 
 
 def _by_value(users: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -128,9 +139,13 @@ def templated(path: str, key: str) -> str:
         return ''
     text = parts[0]
     for part in parts[1:]:
-        alone = not (text[-1:].isalnum() and value[0].isalnum()) and not (part[:1].isalnum() and value[-1].isalnum())
+        alone = not _one_word(text[-1:], value[0]) and not _one_word(value[-1], part[:1])
         text += ('{i}' if alone else value) + part
     return text if '{i}' in text else ''
+
+
+def _one_word(left: str, right: str) -> bool:
+    return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha())
 
 
 def _value(key: str) -> str:
@@ -160,13 +175,15 @@ def _by_pattern(found: Mapping[str, Sequence[str]]) -> list[tuple[str, int]]:
 
 
 def _without_numbers(path: str) -> str:
+    """With '*' for every number of its last name: patterns of directories would match too much."""
+    folder, slash, name = path.rpartition('/')
     text = ''
-    for letter in path:
+    for letter in name:
         if not letter.isdigit():
             text += letter
         elif not text.endswith('*'):
             text += '*'
-    return text if '*' in text else ''
+    return f'{folder}{slash}{text}' if '*' in text else ''
 
 
 def _without_name(path: str) -> str:

@@ -41,9 +41,11 @@ class Watch:
     def __init__(self) -> None:
         self._handlers: dict[str, Callable[..., None]] = {}  # of what is under way; none while nothing is
         self._busy = False
-        self._scope = Scope('/', '/', '')
         self._upstream: list[str] = []
         self._script = ''
+        self._scope = Scope('/', '/', '')
+        self._files = Files(self._scope)
+        self._asked = Asked(self._scope)
 
     def install(self) -> None:
         """For the rest of this process's life."""

@@ -12,27 +12,32 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from awflow.cli.conditions import Shown
     from awflow.cli.observed import Workflow
     from awflow.cli.tally import Progress, Tally
+    from awflow.state.record import Record
 
 
-@click.command(epilog='Example: awflow status --json')
+@click.command(epilog='Example: awflow status -v')
 @state_option
 @workflow_option
 @click.option('--json', 'as_json', is_flag=True, help='Print it for programs.')
-def status(root: str, workflow: str | None, as_json: bool) -> None:
+@click.option(
+    '--verbose', '-v', is_flag=True, help='Add what the postconditions of each job have shown, and advice of the lint.'
+)
+def status(root: str, workflow: str | None, as_json: bool, verbose: bool) -> None:
     """Show how the tasks of every job ended, and what runs."""
     from awflow.cli.observed import Workflow
     from awflow.cli.workflows import chosen
 
     observed = [Workflow(root, name) for name in chosen(root, workflow)]
     if as_json:
-        _print_json(root, observed)
+        _print_json(root, observed, verbose)
     else:
-        _print_tables(root, observed)
+        _print_tables(root, observed, verbose)
 
 
-def _print_json(root: str, workflows: list[Workflow]) -> None:
+def _print_json(root: str, workflows: list[Workflow], verbose: bool) -> None:
     from json import dumps
 
     from awflow.cli.tally import progress, tallies
@@ -40,7 +45,7 @@ def _print_json(root: str, workflows: list[Workflow]) -> None:
     found = [
         {
             'workflow': workflow.name,
-            'jobs': [tally.to_dict() for tally in tallies(workflow)],
+            'jobs': [{**tally.to_dict(), **(_details(workflow, tally.job) if verbose else {})} for tally in tallies(workflow)],
             'claims': [claim.to_dict() for claim in progress(workflow)],
             'damage': workflow.state.damage,
         }
@@ -49,7 +54,22 @@ def _print_json(root: str, workflows: list[Workflow]) -> None:
     click.echo(dumps({'state': root, 'workflows': found}, indent=1))
 
 
-def _print_tables(root: str, workflows: list[Workflow]) -> None:
+def _details(workflow: Workflow, job: str) -> dict[str, object]:
+    from awflow.cli.conditions import shown
+
+    records = _records(workflow, job)
+    return {
+        'postconditions': [condition.to_dict() for condition in shown(records)],
+        'lint': {record.task: record.lint for record in records if record.lint is not None},
+    }
+
+
+def _records(workflow: Workflow, job: str) -> list[Record]:
+    rows = workflow.state.rows(job)
+    return [rows.record(row) for row in range(len(rows))] if rows is not None else []
+
+
+def _print_tables(root: str, workflows: list[Workflow], verbose: bool) -> None:
     from os.path import relpath
     from time import time
 
@@ -64,6 +84,8 @@ def _print_tables(root: str, workflows: list[Workflow]) -> None:
         out.print(_table(tallies(workflow), time()))
         for claim in progress(workflow):
             _print_claim(out, claim, time())
+        if verbose:
+            _print_details(out, workflow)
 
 
 def _table(found: list[Tally], now: float) -> Table:
@@ -115,3 +137,39 @@ def _print_claim(out: Console, claim: Progress, now: float) -> None:
     rest = 'its next run takes the rest over' if claim.state == DEAD else f'{claim.running} running'
     out.print(Text(f'run {claim.run}  ').append(claim.state, style=STYLES[claim.state]).append(f'  {ended}, {rest}'))
     out.print(f'  since {moment(claim.since, now)} on {visible(claim.host)}: {visible(claim.why)}', style='dim')
+
+
+def _print_details(out: Console, workflow: Workflow) -> None:
+    """Of each job its postconditions, and what its tasks used without declaring it."""
+    from awflow.advice import advise, linted
+    from awflow.cli.conditions import shown
+    from awflow.cli.console import visible
+
+    known = {job: _records(workflow, job) for job in workflow.jobs()}
+    makers = {path: job for job, records in known.items() for record in records for path in record.outputs}
+    for job, records in known.items():
+        conditions, found = shown(records), linted(records)
+        if conditions or found:
+            out.print(f'\n{visible(job)}', style='bold', soft_wrap=True)
+        for condition in conditions:
+            _print_condition(out, condition)
+        for line in advise(job, found, makers):
+            out.print(f'  lint: {visible(line)}', soft_wrap=True)
+
+
+def _print_condition(out: Console, condition: Shown) -> None:
+    from awflow.cli.console import visible
+    from awflow.cli.units import brief
+
+    times = f'{brief(condition.seconds)} in all, {brief(condition.longest)} at most'
+    rest = condition.asked - condition.held
+    counts = f'held for {condition.held}' + (f', not for {rest}' if rest else '')
+    if condition.idle:
+        out.print(
+            f'  postcondition {visible(condition.name)} never was false: it proves nothing', style='yellow', soft_wrap=True
+        )
+    else:
+        out.print(f'  postcondition {visible(condition.name)}', soft_wrap=True)
+    known = f'was false before for {condition.proved}' if condition.proved else 'held at every start on record'
+    known = known if condition.proved or condition.unproved else 'whether it ever was false is not known'
+    out.print(f'    {counts}; {known}; took {times}', style='dim', soft_wrap=True)

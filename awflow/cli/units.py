@@ -27,6 +27,13 @@ def duration(seconds: float) -> str:
     return f'{whole // 86400} d {whole % 86400 // 3600:02} h'
 
 
+def brief(seconds: float) -> str:
+    """As `duration`, with what is shorter than 10 ms in smaller units."""
+    if seconds >= 0.00995:
+        return duration(seconds)
+    return f'{seconds * 1e3:.1f} ms' if seconds >= 0.00095 else f'{seconds * 1e6:.0f} us'
+
+
 def size(count: float) -> str:
     """Bytes, in powers of 1000."""
     for unit in SIZES[:-1]:

@@ -171,14 +171,21 @@ def _made(record: Record) -> Iterator[tuple[str, str]]:
     from awflow.cli.units import size
 
     for check in record.checks:
-        held = 'held' if check.get('ok') else f'raised {check["error"]}' if check.get('error') else 'did not hold'
-        yield 'check', f'{check["name"]} {held}'
+        yield 'check', f'{check["name"]} {_held(check)}'
     for path, (digest, count) in sorted(record.outputs.items()):
         yield 'output', f'{path}  {size(count)}, {digest[:12]}'
     if record.result:
         yield 'result', f'{size(record.result.get("bytes", 0))}, {str(record.result.get("digest", ""))[:12]}'
     if record.outcome == 'succeeded' and not vouched(record):
         yield 'unverified', 'it has no postcondition and no output: that it returned is all that is known'
+
+
+def _held(check: Mapping[str, object]) -> str:
+    if 'ok' not in check:
+        return 'was not asked'
+    if check['ok']:
+        return 'held, as it did before' if check.get('before') else 'held'
+    return f'raised {check["error"]}' if check.get('error') else 'did not hold'
 
 
 def _compared(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,63 @@
+"""What the postconditions of a job have shown: how often each held, whether it ever was false, and what it costs."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from awflow.state.record import Record
+
+
+class Shown:
+    """One postcondition over the tasks of a job.
+
+    `asked` counts the tasks that got to it, `held` those for which it held then, `proved` those for which it has been
+    false at some time, `unproved` those for which it has held at every start since their first; of the others nobody
+    knows. `seconds` is the sum over tasks, before and after, `longest` the greatest single time.
+    """
+
+    __slots__ = ('asked', 'held', 'longest', 'name', 'proved', 'seconds', 'unproved')
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.asked = self.held = self.proved = self.unproved = 0
+        self.seconds = self.longest = 0.0
+
+    def add(self, check: dict[str, Any]) -> None:
+        """What one task's record says."""
+        self.asked += 'ok' in check
+        self.held += bool(check.get('ok'))
+        self.proved += check.get('was_false') is True
+        self.unproved += check.get('was_false') is False
+        times = [check.get('before_seconds') or 0.0, check.get('seconds') or 0.0]
+        self.seconds += sum(times)
+        self.longest = max(self.longest, *times)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it was never false, for any task: then it says nothing about the function."""
+        return self.unproved > 0 and not self.proved
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; `proves` is null while nobody knows."""
+        return {
+            'name': self.name, 'asked': self.asked, 'held': self.held, 'was_false': self.proved, 'never_false': self.unproved,
+            'proves': True if self.proved else False if self.unproved else None,
+            'seconds': round(self.seconds, 6), 'longest': round(self.longest, 6),
+        }  # fmt: skip
+
+
+def shown(records: Iterable[Record]) -> list[Shown]:
+    """The postconditions that the records of a job's tasks name, in the order of the job."""
+    found: dict[tuple[str, int], Shown] = {}
+    for record in records:
+        met: dict[str, int] = {}
+        for check in record.checks:
+            if check.get('when') != 'after':
+                continue
+            name = str(check.get('name', ''))
+            met[name] = met.get(name, 0) + 1  # two of one name are two
+            found.setdefault((name, met[name]), Shown(name)).add(check)
+    return list(found.values())
