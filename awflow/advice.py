@@ -134,18 +134,16 @@ def templated(path: str, key: str) -> str:
     value = _value(key)
     if not value or '{' in path:
         return ''
-    parts = path.split(value)
-    if len(parts) == 1:
-        return ''
-    text = parts[0]
-    for part in parts[1:]:
-        alone = not _one_word(text[-1:], value[0]) and not _one_word(value[-1], part[:1])
-        text += ('{i}' if alone else value) + part
-    return text if '{i}' in text else ''
+    import re
+
+    before, after = (_boundary(value[at]) for at in (0, -1))
+    text = re.sub(f'(?<!{before}){re.escape(value)}(?!{after})', '{i}', path)
+    return text if text != path else ''
 
 
-def _one_word(left: str, right: str) -> bool:
-    return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha())
+def _boundary(letter: str) -> str:
+    """What may not stand beside a letter of a value: more of a number, or of a word."""
+    return r'\d' if letter.isdigit() else r'[^\W\d_]' if letter.isalpha() else r'\0'
 
 
 def _value(key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xxhash import xxh3_128_hexdigest
 
 from awflow.elements import SINGLE, keys_of
-from awflow.errors import DefinitionError, FingerprintError
+from awflow.errors import DefinitionError
 from awflow.identity import paths_digest, with_parts
 from awflow.specs import expand_outputs
 
@@ -90,8 +90,8 @@ def condition_components(job: Job, fingerprinter: Fingerprinter) -> dict[str, st
     for number, condition in enumerate(job.postconditions, 1):
         try:
             digest = fingerprinter.function(condition.function, ignore=job.options.ignore).digest
-        except FingerprintError:
-            digest = '-'  # it holds what cannot be digested: then it is the same whatever it is
+        except Exception:  # noqa: BLE001  FingerprintError, or what a __reduce__ of the user's raises
+            digest = '-'  # nobody can tell, so it counts as the same
         found[f'{CONDITION}{number}'] = f'v:{digest}'
     return found
 

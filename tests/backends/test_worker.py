@@ -166,3 +166,16 @@ def test_a_task_without_a_zygote_is_performed_the_same_way(bench, monkeypatch):
     report = perform(payload.definition('f'), bench.order(inputs=['a.csv'], outputs=['out']), Tools(payload))
     assert report['outcome'] == 'succeeded'
     assert list(report['outputs']) == ['out']
+
+
+def test_what_tasks_that_share_a_process_use_is_told_apart(bench):
+    for name in ('a-0', 'a-1'):
+        (bench.directory / name).write_text('1')
+    bench.load(bench.define('import os\ndef f(i):\n    open(f"a-{i}").read()\n    open(f"b-{i}", "w").close()', array=2))
+    lint = {'project': str(bench.directory)}
+    bench.launch(*(bench.order(task=str(n), position=n, lint=lint) for n in range(2)))
+    bench.until(lambda event: getattr(event, 'n', 0) == 0 and hasattr(event, 'report'))
+    bench.pool.go(0)
+    bench.until(Exited)
+    found = [bench.reports[0, n]['lint'] for n in range(2)]
+    assert found == [{'read': [f'a-{n}'], 'wrote': [f'b-{n}']} for n in range(2)]
