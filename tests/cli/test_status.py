@@ -134,3 +134,61 @@ def test_looking_changes_nothing_on_disk(made: Any, awflow: Any) -> None:
     for command in (['status'], ['why', 'fit'], ['logs', '--failed'], ['dump']):
         assert awflow(*command).code == 0
     assert everything() == before
+
+
+PROOFS = """
+    import os
+    from awflow import ensure, inputs, job, schedule
+
+    @ensure(lambda: True)
+    @ensure(lambda i: os.path.exists(f'out-{i}'))
+    @job(array=3)
+    def proved(i):
+        open(f'out-{i}', 'w').close()
+        open('notes', 'a').close()
+
+    @ensure(lambda: os.path.exists('there'))
+    @job
+    def adopted():
+        raise RuntimeError
+
+    schedule(proved, adopted, lint=True)
+"""
+
+
+def test_verbose_flags_a_postcondition_that_never_was_false(workspace: Any, awflow: Any) -> None:
+    workspace.script(PROOFS)
+    (workspace.directory / 'there').touch()
+    workspace.run()
+    lines = awflow('status', '-v', cwd=workspace.directory).lines
+    at = lines.index('  postcondition @ensure(lambda: True) never was false: it proves nothing')
+    assert lines[at + 1].startswith('    held for 3; held at every start on record; took ')
+    at = lines.index("  postcondition @ensure(lambda i: os.path.exists(f'out-{i}'))")
+    assert lines[at + 1].startswith('    held for 3; was false before for 3; took ')
+    assert "  lint: proved writes notes, which nothing asks for: @outputs('notes') or an @ensure that asks for it" in lines
+    assert 'postcondition' not in awflow('status', cwd=workspace.directory).out
+
+
+def test_verbose_json_has_what_each_postcondition_showed(workspace: Any, awflow: Any) -> None:
+    workspace.script(PROOFS)
+    (workspace.directory / 'there').touch()
+    workspace.run()
+    (flow,) = json.loads(awflow('--json', '-v', cwd=workspace.directory).out)['workflows']
+    jobs = {job['job']: job for job in flow['jobs']}
+    shown = {condition['name']: condition for condition in jobs['proved']['postconditions']}
+    always = shown['@ensure(lambda: True)']
+    assert (always['proves'], always['asked'], always['held'], always['never_false']) == (False, 3, 3, 3)
+    assert shown["@ensure(lambda i: os.path.exists(f'out-{i}'))"]['proves'] is True
+    assert always['seconds'] >= always['longest'] > 0
+    assert jobs['proved']['lint'] == {str(i): {'wrote': ['notes']} for i in range(3)}
+    assert jobs['adopted']['postconditions'] == []
+    assert 'postconditions' not in json.loads(awflow('--json', cwd=workspace.directory).out)['workflows'][0]['jobs'][0]
+
+
+def test_a_postcondition_that_was_false_for_one_task_is_not_flagged_for_the_others(workspace: Any, awflow: Any) -> None:
+    workspace.script(PROOFS)
+    for name in ('there', 'out-0', 'out-1'):
+        (workspace.directory / name).touch()
+    workspace.run()
+    lines = awflow('status', '-v', cwd=workspace.directory).lines
+    assert "  postcondition @ensure(lambda i: os.path.exists(f'out-{i}'))" in lines
