@@ -31,12 +31,20 @@ class Linter:
 
     def order(self, subject: Subject, row: int) -> dict[str, Any]:
         """What a task must be told: whose files count, and what it may read because it waits for who made it."""
-        upstream: list[str] = []
+        return {**self.scope(), 'upstream': self.upstream(subject, row)}
+
+    def scope(self) -> dict[str, Any]:
+        """The part that is the same for all."""
+        return {'project': self._place.project, 'script': self._place.script}
+
+    def upstream(self, subject: Subject, row: int) -> list[str]:
+        """The declared outputs of what a task directly waits for."""
+        found: list[str] = []
         for link in subject.links:
             outputs = self._survey.subjects[link.upstream].outputs
             rows = outputs if link.partners is None else [link.partners[row]]
-            upstream += [path for other in rows for path in outputs.get(other, ())]
-        return {'project': self._place.project, 'script': self._place.script, 'upstream': upstream}
+            found += [path for other in rows for path in outputs.get(other, ())]
+        return found
 
     def learn(self, job: str, key: str, findings: Findings) -> None:
         """What a task that succeeded saw."""

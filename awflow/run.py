@@ -288,13 +288,13 @@ def _drive(
         LocalBackend(session, pool, budget, cpus, display, fail_fast).run()
     finally:
         display.close()
-        for text in session.linter.lines() if session.linter is not None else ():
-            display.note(text)
         pool.close()
         _collect(run, session)
         store.finish(run.id)
         sweep(store)
         planner.digests.confirm(planner.survey.made)
+        for text in session.linter.lines() if session.linter is not None else ():
+            display.note(text)
 
 
 def _collect(run: Run, session: Session) -> None:

@@ -148,12 +148,12 @@ def _print_details(out: Console, workflow: Workflow) -> None:
     known = {job: _records(workflow, job) for job in workflow.jobs()}
     makers = {path: job for job, records in known.items() for record in records for path in record.outputs}
     for job, records in known.items():
-        conditions, found = shown(records), linted(records)
-        if conditions or found:
+        conditions, advice = shown(records), advise(job, linted(records), makers)
+        if conditions or advice:
             out.print(f'\n{visible(job)}', style='bold', soft_wrap=True)
         for condition in conditions:
             _print_condition(out, condition)
-        for line in advise(job, found, makers):
+        for line in advice:
             out.print(f'  lint: {visible(line)}', soft_wrap=True)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from awflow.advice import Linter
 from awflow.backends.slurm import manifest
 from awflow.backends.slurm.manifest import spans
 from awflow.place import definition_site
 from awflow.plan import ELSEWHERE, OUT
+from awflow.proofs import history_of
 from awflow.reasons import MAYBE
 from awflow.session import shown
 
@@ -32,6 +34,7 @@ class Briefing:
         self.site = site
         self.run = run
         self.seen = seen
+        self.linter = Linter(planner.survey, planner.place) if planner.lint else None
 
     def manifests(self) -> dict[str, bytes]:
         """The part of every job."""
@@ -54,6 +57,7 @@ class Briefing:
             'seen': self._seen(subject), 'array': subject.job.array is not None, 'run': self.run,
             'pieces': [[spans(p.rows), None if p.indexes is None else spans(p.indexes), p.batch] for p in pieces],
             'inputs': bool(subject.job.input_specs), 'parent': self._parent(subject), 'retries': options.retries,
+            'lint': self.linter and self.linter.scope(),
             'resume': options.resume, 'memory': options.memory or self.site.memory, 'limit': options.timelimit,
         }  # fmt: skip
         fragments = {row: found for row in submitted if (found := self._fragment(subject, row, marks[row], whys[row], common))}
@@ -97,6 +101,10 @@ class Briefing:
             if made:
                 found['made'] = made
         known = subject.rows.row(subject.keys[row]) if subject.rows is not None else None
+        if self.linter is not None and (upstream := self.linter.upstream(subject, row)):
+            found['upstream'] = upstream
+        if known is not None and subject.rows is not None and subject.job.postconditions:
+            found['history'] = history_of(subject.rows.record(known).checks)
         if mark == manifest.MAYBE and known is not None and subject.rows is not None:
             record = subject.rows.record(known)
             found['was'] = {'own': record.own, 'upstream': record.upstream, 'end': record.end}

@@ -20,6 +20,7 @@ from time import monotonic, sleep, time
 from awflow.backends.slurm import manifest
 from awflow.backends.slurm.manifest import Manifest
 from awflow.identity import with_parts
+from awflow.proofs import history_of
 from awflow.state import jsontext
 from awflow.state.layout import Layout
 from awflow.state.record import Record
@@ -388,7 +389,8 @@ class Worker:
             'attempt': [self.restart, row.retry], 'id': row.id, 'outputs': None, 'inputs': [], 'stat': [],
             'produced': row.produced, 'env': {'AWFLOW_PARENT': jsontext.dumps(parent).decode()}, 'cuda': None,
             'cwd': self.payload.cwd, 'results_file': self._results_file(), 'parent': parent, 'state': self.layout.root,
-            'workflow': self.layout.workflow, 'limit': head['limit'],
+            'workflow': self.layout.workflow, 'limit': head['limit'], 'history': row.fragment.get('history'),
+            'lint': head.get('lint') and {**head['lint'], 'upstream': row.fragment.get('upstream', [])},
         }  # fmt: skip
 
     def _results_file(self) -> str:
@@ -415,7 +417,7 @@ class Worker:
     def _begin(self, row: Row) -> None:
         """Note, durably, that an attempt starts: without an end on record it counts as crashed."""
         row.id, row.started = os.urandom(16).hex(), time()
-        self._put(row, final=False, started=row.started)
+        self._put(row, final=False, started=row.started, checks=row.fragment.get('history') or [])
 
     def _put(self, row: Row, **fields: Any) -> None:
         why = 'the attempt before failed' if row.retry else row.fragment.get('why', self.manifest.head['why'])
@@ -435,11 +437,14 @@ class Worker:
             own = {**with_parts(self._own(row), report['inputs'], {}), **partners}
         row.succeeded = final and outcome == 'succeeded'
         row.own = own
+        checks = report.get('checks', row.fragment.get('history') or [])
+        row.fragment['history'] = history_of(checks)  # for a retry
         self._put(
             row, final=final, outcome=outcome, end=report.get('end', row.id) if outcome == 'succeeded' else row.id,
             outputs={path: list(content) for path, content in report.get('outputs', {}).items()},
-            result=report.get('result'), checks=report.get('checks', []), inputs_changed=report.get('inputs_changed', []),
-            exit=report.get('exit'), error=report.get('error'), started=row.started, ended=time(), **usage,
+            result=report.get('result'), checks=checks, lint=report.get('lint'), exit=report.get('exit'),
+            inputs_changed=report.get('inputs_changed', []), error=report.get('error'), started=row.started, ended=time(),
+            **usage,
         )  # fmt: skip
 
     def _conclude(self, watched: Watched, row: Row, report: dict[str, Any] | None, status: int) -> list[Row]:
