@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from awflow.proofs import history_of, remembered
+from awflow.state.store import Store
 
 
 def check_of(workspace: Any, task: str = 'make', number: int = 0) -> dict[str, Any]:
@@ -30,6 +31,13 @@ FLOW = """
 
 
 # -- before the task ---------------------------------------------------------------------------------------------------
+
+
+def reasons(workspace: Any) -> list[dict[str, str]]:
+    """Why `make` ran last."""
+    told = Store(str(workspace.path / '.awflow'), 'flow').read().all_reasons
+    [[_, _, found]] = told[max(told)]['make']
+    return list(found)
 
 
 def test_a_check_tells_whether_it_held_before_and_after_and_what_each_took(workspace: Any) -> None:
@@ -208,7 +216,7 @@ def test_a_changed_postcondition_is_asked_anew_and_the_record_says_so(workspace:
     assert workspace.again() == []
     record = workspace.attempts()['make']
     assert (record.id, record.end, record.run, record.started) == (before.id, before.end, before.run, before.started)
-    assert record.note.startswith('re-checked with changed postconditions; ran because never ran')
+    assert record.note == 're-checked with changed postconditions'
     assert record.code != before.code
     (check,) = record.checks
     assert (check['name'], check['ok']) == ("@ensure(lambda: os.path.getsize('out') == 5)", True)
@@ -225,9 +233,8 @@ def test_a_changed_postcondition_that_does_not_hold_runs_its_task(workspace: Any
     workspace.edit("os.path.exists('out')", "os.path.exists('out') and words in open('out').read() and os.path.exists('other')")
     ran = workspace.run()
     assert ran.executed == ['make']
-    assert ran.records['make'].note.startswith(
-        "ran because postcondition does not hold: @ensure(lambda: os.path.exists('out') and"
-    )
+    [reason] = reasons(workspace)
+    assert (reason['kind'], reason['name'][:43]) == ('postcondition', "@ensure(lambda: os.path.exists('out') and w"), reason
 
 
 def test_a_helper_of_a_postcondition_counts_as_its_code(workspace: Any) -> None:
@@ -275,7 +282,9 @@ def test_a_task_that_runs_for_another_reason_is_not_recorded_as_rechecked(worksp
     workspace.edit("os.path.exists('out')", "os.path.exists('./out')")
     workspace.edit("'first'", "'second'")
     assert workspace.again() == ['make']
-    assert workspace.attempts()['make'].note == "ran because global words changed: 'first' -> 'second'"
+    assert workspace.attempts()['make'].note == ''
+    [reason] = reasons(workspace)
+    assert reason == {'kind': 'changed', 'name': 'global words', 'old': "'first'", 'new': "'second'"}
 
 
 def test_every_task_of_an_array_is_rechecked_for_itself(workspace: Any) -> None:
