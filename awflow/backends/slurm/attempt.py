@@ -154,3 +154,27 @@ class Watched:
         except (OSError, ValueError):
             pass
         return 0
+
+
+def outcome_of(
+    watched: Watched, report: dict[str, Any] | None, status: int, output: str, peak: int
+) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    """How an attempt ended: from its own report, from what Slurm did to it, and from the status of its process.
+
+    `output` is Slurm's own file of what happened, `peak` the bytes of memory that were seen.
+    """
+    if report is not None and (report['outcome'] in ('succeeded', 'requeue') or watched.told is None):
+        return report['outcome'], report
+    if watched.told is not None:
+        from awflow.backends.slurm.signs import why_ended
+
+        outcome, kind, line = why_ended(output, os.environ)
+        return outcome, {**(report or {}), 'outputs': {}, 'error': {'type': kind, 'line': line}}
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+        hint = f', perhaps out of memory ({peak / 2**20:.0f} MiB seen)' if number == signal.SIGKILL else ''
+        return 'crashed', {'error': {'type': name, 'line': f'its process was killed by {name}{hint}'}}
+    code = os.WEXITSTATUS(status)
+    line = f'its process ended with status {code} before the function returned'
+    return 'failed', {'exit': code, 'error': {'type': 'Exit', 'line': line}}

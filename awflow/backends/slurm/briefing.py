@@ -47,11 +47,9 @@ class Briefing:
         pieces = self.shape.of[number]
         submitted = {row for piece in pieces for row in piece.rows}
         marks = [self._mark(number, row, submitted) for row in range(len(keys))]
-        whys = {row: '; '.join(map(str, planned.reasons.get(row, ()))) for row in submitted}
-        common = next(iter(whys.values()), '')  # in an array nearly all run for one reason
         head = {
             'job': subject.name, 'rows': len(keys), 'keys': None if _counted(keys) else list(keys),
-            'marks': manifest.joined(marks), 'mode': subject.job.mode, 'code': subject.code, 'why': common,
+            'marks': manifest.joined(marks), 'mode': subject.job.mode, 'code': subject.code,
             'links': [self._edge(link) for link in subject.links],
             'ends': {row: end.hex() for row, end in enumerate(planned.facts.ends) if row not in submitted and any(end)},
             'seen': self._seen(subject), 'array': subject.job.array is not None, 'run': self.run,
@@ -60,7 +58,7 @@ class Briefing:
             'lint': self.linter and self.linter.scope(),
             'resume': options.resume, 'memory': options.memory or self.site.memory, 'limit': options.timelimit,
         }  # fmt: skip
-        fragments = {row: found for row in submitted if (found := self._fragment(subject, row, marks[row], whys[row], common))}
+        fragments = {row: found for row in submitted if (found := self._fragment(subject, row, marks[row]))}
         return manifest.packed(head, fragments)
 
     def _edge(self, link: Link) -> list[Any]:
@@ -85,9 +83,9 @@ class Briefing:
         """Of rows that another run performs: the generation on record, which its record will exceed."""
         return {row: self.seen((subject.number, row)) for row in self.plan.jobs[subject.number].rows(ELSEWHERE)}
 
-    def _fragment(self, subject: Subject, row: int, mark: str, why: str, common: str) -> dict[str, Any]:
+    def _fragment(self, subject: Subject, row: int, mark: str) -> dict[str, Any]:
         survey = self.planner.survey
-        found: dict[str, Any] = {} if why == common else {'why': why}
+        found: dict[str, Any] = {}
         kept = [r.name for r in self.plan.jobs[subject.number].reasons.get(row, ()) if r.kind == 'output changed']
         if kept:
             found['keep'] = kept

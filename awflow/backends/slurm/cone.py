@@ -45,12 +45,14 @@ class Edge:
 class Cone:
     """What is above a task, as one look at the state shows it."""
 
-    def __init__(self, claim: int, manifest_of: Callable[[str], Manifest], state: State) -> None:
+    def __init__(
+        self, claim: int, manifest_of: Callable[[str], Manifest], state: State, lost: frozenset[tuple[str, str]] = frozenset()
+    ) -> None:
         self.claim = claim
         self.manifest_of = manifest_of
         self.state = state
         self.open: dict[tuple[str, str], None] = {}  # tasks of whose end nothing is known
-        self.given_up: frozenset[tuple[str, str]] = frozenset()  # those that count as not having succeeded all the same
+        self.lost = lost  # those that count as not having succeeded all the same
         self._tasks: dict[tuple[str, int], End] = {}
         self._jobs: dict[str, End] = {}
 
@@ -113,7 +115,7 @@ class Cone:
         found = self.record_end(of, row, least) or self._settled(of, row, stands)
         if found is not None:
             return found
-        if (of.job, of.key(row)) in self.given_up:
+        if (of.job, of.key(row)) in self.lost:
             return False, UNKNOWN
         self.open[of.job, of.key(row)] = None
         return None, UNKNOWN
