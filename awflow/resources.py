@@ -24,6 +24,20 @@ RENAMED: Final = {  # what people type first, from Slurm, Snakemake and dawgz
     'walltime': 'timelimit',
     'retry': 'retries',
 }
+THREAD_VARIABLES: Final = (
+    'BLIS_NUM_THREADS',
+    'JULIA_NUM_THREADS',
+    'MKL_NUM_THREADS',
+    'NUMBA_NUM_THREADS',
+    'NUMEXPR_MAX_THREADS',
+    'NUMEXPR_NUM_THREADS',
+    'OMP_NUM_THREADS',
+    'OPENBLAS_NUM_THREADS',
+    'POLARS_MAX_THREADS',
+    'RAYON_NUM_THREADS',
+    'VECLIB_MAXIMUM_THREADS',
+)
+
 OWN_OPTIONS: Final[Mapping[str, str]] = {  # of sbatch, which awflow gives itself: what to write instead
     'array': 'Write @job(array=...).',
     'chdir': 'Tasks run in the directory in which schedule() was called.',

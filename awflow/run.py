@@ -227,6 +227,10 @@ def _submit(run: Run, planner: Planner, options: Mapping[str, object], progress:
         display.begin(run.plan, len(driver.frontier.open))
     try:
         run.wait()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            'stopped watching; what was submitted goes on: `awflow` shows it, `awflow cancel` ends it'
+        ) from None
     finally:
         if driver.frontier.skipped or run.counts:
             display.close()

@@ -27,7 +27,8 @@ def show(kind: type[BaseException], error: BaseException, trace: TracebackType |
         place = _place(trace) if isinstance(error, DefinitionError) and 'site' not in error.facts else ''
         print(f'{place}{kind.__name__}: {error}', file=sys.stderr)
     elif isinstance(error, KeyboardInterrupt) and _from_awflow(trace):
-        print('awflow: stopped; what had not ended is recorded as cancelled', file=sys.stderr)
+        said = str(error) or 'stopped; what had not ended is recorded as cancelled'
+        print(f'awflow: {said}', file=sys.stderr)
         _leave(130)
     else:
         sys.__excepthook__(kind, error, trace)

@@ -22,6 +22,7 @@ from awflow.backends.events import Began, Event, Exited, Lost, Reported, Wrote
 from awflow.backends.processes import send_group, start_ticks
 from awflow.backends.wire import Unpacker, pack
 from awflow.errors import BackendError
+from awflow.resources import THREAD_VARIABLES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,19 +30,6 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 __all__ = ['Began', 'Event', 'Exited', 'Lost', 'Pool', 'Reported', 'Wrote']
-THREAD_VARIABLES: Final = (
-    'BLIS_NUM_THREADS',
-    'JULIA_NUM_THREADS',
-    'MKL_NUM_THREADS',
-    'NUMBA_NUM_THREADS',
-    'NUMEXPR_MAX_THREADS',
-    'NUMEXPR_NUM_THREADS',
-    'OMP_NUM_THREADS',
-    'OPENBLAS_NUM_THREADS',
-    'POLARS_MAX_THREADS',
-    'RAYON_NUM_THREADS',
-    'VECLIB_MAXIMUM_THREADS',
-)
 # The path is set before anything is imported: `-c` would look for modules in the directory of the tasks first.
 BOOT: Final = (
     'import sys; control, driver, sys.path[:] = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]; '

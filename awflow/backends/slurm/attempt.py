@@ -161,15 +161,17 @@ def outcome_of(
 ) -> tuple[str, dict[str, Any]]:  # fmt: skip
     """How an attempt ended: from its own report, from what Slurm did to it, and from the status of its process.
 
-    `output` is Slurm's own file of what happened, `peak` the bytes of memory that were seen.
+    `output` is Slurm's own file of what happened, `peak` the bytes of memory that were seen. Two words are no outcomes:
+    'requeue', the task asks to go on later, and 'put back', Slurm will start it again by itself.
     """
     if report is not None and (report['outcome'] in ('succeeded', 'requeue') or watched.told is None):
         return report['outcome'], report
     if watched.told is not None:
         from awflow.backends.slurm.signs import why_ended
 
-        outcome, kind, line = why_ended(output, os.environ)
-        return outcome, {**(report or {}), 'outputs': {}, 'error': {'type': kind, 'line': line}}
+        outcome, kind, line, later = why_ended(output, os.environ)
+        told = {**(report or {}), 'outputs': {}, 'error': {'type': kind, 'line': line}}
+        return ('put back' if later else outcome), told
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
         name = signal.Signals(number).name if number in set(signal.Signals) else str(number)

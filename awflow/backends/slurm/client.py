@@ -91,8 +91,9 @@ class Slurm:
         self.counts[name] = self.counts.get(name, 0) + 1
         try:
             return subprocess.run(
-                command, input=text, capture_output=True, text=True, env=self.environ, check=False, errors='replace'
-            )
+                command, input=text, capture_output=True, text=True, env=self.environ, check=False, errors='replace',
+                start_new_session=True,  # Ctrl-C is for us: a command that it broke off might have been carried out
+            )  # fmt: skip
         except FileNotFoundError:
             raise SlurmError(
                 'this machine has no command {_command!r}',

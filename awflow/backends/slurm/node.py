@@ -182,12 +182,12 @@ class Worker:
             usage['log'] = os.path.relpath(self.element.log_path(row), self.element.layout.directory)
         if os.WIFSIGNALED(status):
             usage['signal'] = os.WTERMSIG(status)
-        requeue = outcome == 'requeue'
+        later = outcome in ('requeue', 'put back')
         again = outcome in ('failed', 'crashed') and not self.told and row.retry < self.element.head['retries']
-        self.chronicle.end(row, not (again or requeue), 'cancelled' if requeue else outcome, told, **usage)
+        self.chronicle.end(row, not (again or later), 'cancelled' if later else outcome, told, **usage)
         if row.succeeded and self.element.head['resume']:
             self._discard_scratch(row)
-        if requeue:
+        if outcome == 'requeue':
             self._requeue(row)
         row.retry += again
         return [row] if again else []

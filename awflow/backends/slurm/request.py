@@ -7,7 +7,7 @@ import shlex
 import sys
 
 from awflow.errors import OptionError
-from awflow.resources import OWN_OPTIONS, READERS, memory_mib, seconds
+from awflow.resources import OWN_OPTIONS, READERS, THREAD_VARIABLES, memory_mib, seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DEFAULTS: Final = ('memory', 'timelimit')  # of all jobs that do not say; others have defaults of their own
 OWN: Final = (*DEFAULTS, 'env', 'interpreter')  # options of the backend that sbatch does not get as they are
-THREADS: Final = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMEXPR_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS')
 WARNING: Final = 120  # seconds before the time limit at which a task is told, unless that is most of it
 
 
@@ -113,7 +112,7 @@ def batch_script(job: Job, site: Site, words: list[str]) -> str:
 
     Libraries read how many threads to use when they are loaded, so that is said before Python starts.
     """
-    exports = [f'export {name}={job.options.cpus}' for name in THREADS]
+    exports = [f'export {name}={job.options.cpus}' for name in THREAD_VARIABLES]
     lines = ['#!/bin/bash', *exports, *site.env, *job.options.env]
     return '\n'.join([*lines, f'exec {shlex.join([site.interpreter, "-c", START, package_home(), *words])}', ''])
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 FIRST, LAST = 30.0, 600.0  # seconds between signs of life: each pause doubles, for they only inform
+AGAIN: Final = ('preemption', 'requeue', 'node failure')  # why Slurm ends jobs that it puts back into the queue, if it may
 SHARES: Final = (0.5, 0.8, 0.95)  # of the memory asked for, at which a sign is left besides
 
 
@@ -43,15 +44,19 @@ def slurm_facts(environ: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def why_ended(output: str, environ: Mapping[str, str]) -> tuple[str, str, str]:
-    """Outcome, kind and sentence for a task that Slurm ended by SIGTERM: Slurm says why in the job's output."""
+def why_ended(output: str, environ: Mapping[str, str]) -> tuple[str, str, str, bool]:
+    """Outcome, kind and sentence for a task that Slurm ended by SIGTERM, and whether it is going to start it again: Slurm says
+    why in the job's output.
+    """
     mark = f'JOB {environ.get("SLURM_JOB_ID", "")} ON '
     lines = [line for line in _tail(output).splitlines() if mark in line and 'CANCELLED AT' in line]
     reason = lines[-1].partition('CANCELLED AT ')[2].partition(' DUE TO ')[2].strip(' *').lower() if lines else ''
     ends = environ.get('SLURM_JOB_END_TIME', '')
     if 'time limit' in reason or (not lines and ends.isdigit() and time() >= int(ends) - 1):
-        return 'timeout', 'TimeLimit', 'Slurm ended it at its time limit'
-    return 'cancelled', 'Cancelled', f'Slurm ended it, {reason or "as somebody asked (scancel)"}'
+        return 'timeout', 'TimeLimit', 'Slurm ended it at its time limit', False
+    later = any(word in reason for word in AGAIN)
+    how = f'because of {reason}' if reason else 'as somebody asked (scancel)'
+    return 'cancelled', 'Cancelled', f'Slurm ended it, {how}', later
 
 
 def _tail(path: str) -> str:

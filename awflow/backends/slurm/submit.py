@@ -77,10 +77,12 @@ class Submission:
             except SlurmError:
                 pool.shutdown(cancel_futures=True)
                 raise
-            except BaseException:  # Ctrl-C: what is under way comes to its end, and is noted
+            except KeyboardInterrupt:  # what is under way comes to its end, and is found again by its comment
                 pool.shutdown(cancel_futures=True)
-                self._note([], last=False)
-                raise
+                raise KeyboardInterrupt(
+                    f'stopped after {len(self.ids)} of {len(self.pieces)} jobs were submitted, which go on: '
+                    'run again to submit the rest, or `awflow cancel`'
+                ) from None
         self._note([], last=True)
 
     def _drive(self, pool: ThreadPoolExecutor, progress: Callable[[int], None]) -> None:
