@@ -103,19 +103,18 @@ def available(site: Site) -> set[str]:
 
 def logs(site: Site) -> str:
     """The last words of every daemon."""
-    return '\n'.join(filter(None, (tail(path) for path in sorted((site.directory / 'log').iterdir()))))
+    return '\n'.join(tail(path) for path in sorted((site.directory / 'log').glob('*.log')))
 
 
 def down(directory: Path) -> None:
     """End a cluster, whatever state it is in, and empty its directory."""
     directory = directory.resolve()
     kill(directory)
-    if (directory / 'site.json').exists():
-        site = Site.load(directory)
-        if site.settings.shared:
-            hosts.unmount(site)
-    else:
+    if not (directory / 'site.json').exists():
         return  # not ours to empty
+    site = Site.load(directory)
+    if site.settings.shared:
+        hosts.unmount(site)
     for path in directory.iterdir():
         if path.is_dir():
             shutil.rmtree(path)

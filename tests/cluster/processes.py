@@ -65,7 +65,14 @@ def members(directory: Path, node: str = '') -> list[psutil.Process]:
                 found.update({child.pid: child for child in process.children(recursive=True)})
         except psutil.Error:
             continue  # ended, or another user's, who cannot have taken part
-    return [process for process in found.values() if process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in found.values() if _alive(process)]
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _belongs(environ: dict[str, str], directory: Path, node: str) -> bool:
@@ -82,10 +89,11 @@ def kill(directory: Path, node: str = '') -> None:
         left = members(directory, node)
         if not left:
             return
-        for process in left:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                pass
+        for act in (psutil.Process.suspend, psutil.Process.kill):  # a dying node has no time to report that a task ended
+            for process in left:
+                try:
+                    act(process)
+                except psutil.NoSuchProcess:
+                    pass
         psutil.wait_procs(left, timeout=0.5)
     raise ClusterError(f'these do not die: {left}')
