@@ -3,8 +3,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/venv.sh
+. scripts/slurm.sh
 
 install test,examples
+install_slurm || echo 'Tests on a Slurm cluster are going to be skipped.'
 PATH="$PWD/.venv/bin:$PATH"
 say 'ruff format'
 ruff format --check

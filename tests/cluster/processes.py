@@ -2,7 +2,8 @@
 
 Nothing that a test cluster knows is worth keeping, so nobody is asked to end: all are killed. The mark is inherited by
 whatever a daemon starts. A job has the environment of its submitter instead, and is known by what Slurm adds to that;
-what a job starts with a clean environment is known by its parents.
+what a job starts with a clean environment is known by its parents. The daemon of a step writes its title over its
+environment; it is known by the log that it shares with its node's slurmd.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def members(directory: Path, node: str = '') -> list[psutil.Process]:
     found = {}
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and _belongs(process.environ(), directory, node):
+            if process.pid != os.getpid() and (
+                _belongs(process.environ(), directory, node) or _is_step(process, directory, node)
+            ):
                 found[process.pid] = process
                 found.update({child.pid: child for child in process.children(recursive=True)})
         except psutil.Error:
@@ -81,6 +84,13 @@ def _belongs(environ: dict[str, str], directory: Path, node: str) -> bool:
     if 'SLURM_JOB_ID' not in environ or environ.get('SLURM_CONF') != f'{directory}/slurm.conf':
         return False
     return not node or environ.get('SLURMD_NODENAME') == node
+
+
+def _is_step(process: psutil.Process, directory: Path, node: str) -> bool:
+    if process.name() != 'slurmstepd':
+        return False
+    logs = directory / 'log', f'slurmd-{node or "*"}.log'
+    return any(Path(file.path).parent == logs[0] and Path(file.path).match(logs[1]) for file in process.open_files())
 
 
 def kill(directory: Path, node: str = '') -> None:

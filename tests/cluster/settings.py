@@ -56,7 +56,7 @@ class Site:
         if len(str(site.munge)) > 100:
             raise ValueError(f'{directory} is too long a path for a socket in it; set TMPDIR to a shorter one.')
         directory.chmod(0o755)
-        for name in ('run', 'log', 'state', 'spool', 'bin', 'key'):
+        for name in ('run', 'log', 'state', 'spool', 'bin', 'key', 'config'):
             (directory / name).mkdir()
         (directory / 'key').chmod(0o700)
         said = {'port': site.port, 'settings': dataclasses.asdict(settings)}

@@ -68,8 +68,11 @@ class TestedCluster:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What a script needs to find this cluster, and for its commands to be counted."""
-        return {'SLURM_CONF': str(self.site.conf), 'PATH': f'{self.directory}/bin{os.pathsep}{SYSTEM}'}
+        """What a script needs to find this cluster, for its commands to be counted, and to leave the home directory alone."""
+        return {
+            'SLURM_CONF': str(self.site.conf), 'PATH': f'{self.directory}/bin{os.pathsep}{SYSTEM}',
+            'XDG_CACHE_HOME': f'{self.directory}/cache', 'XDG_CONFIG_HOME': f'{self.directory}/config',
+        }  # fmt: skip
 
     def ask(self, *command: str, check: bool = True) -> str:
         """Output of one of Slurm's commands, given by the test itself and thus not counted."""

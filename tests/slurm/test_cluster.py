@@ -75,13 +75,6 @@ def test_commands_of_scripts_and_of_their_jobs_are_counted(cluster: TestedCluste
     assert cluster.commands() == []
 
 
-def test_a_time_limit_can_be_moved_close(cluster: TestedCluster) -> None:
-    job = cluster.sbatch('sleep 1000', '--time=10')
-    cluster.wait_for(job, 'RUNNING')
-    cluster.end_in(job, 1)
-    cluster.wait_for(job, 'TIMEOUT', bound=90)
-
-
 def test_what_does_not_happen_fails_with_the_queue_and_the_logs(cluster: TestedCluster) -> None:
     cluster.sbatch('true', '--hold', '--job-name=on-hold')
     with pytest.raises(ClusterError, match=r'(?s)after 0.1 s: wonders.*JOBID.*slurmctld.log'):
@@ -102,7 +95,7 @@ def test_a_site_may_have_small_arrays_and_refuse_what_can_never_run(make_cluster
     cluster.sbatch('true', '--array=0-4')
     with pytest.raises(ClusterError, match='Invalid job array specification'):
         cluster.sbatch('true', '--array=0-5')
-    with pytest.raises(ClusterError, match='CPU count'):
+    with pytest.raises(ClusterError, match=r'CPU count|processors'):
         cluster.sbatch('true', '--cpus-per-task=99')
 
 
