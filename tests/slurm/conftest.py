@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.cluster import hosts
 from tests.cluster.lifecycle import missing
 from tests.cluster.settings import Settings
 from tests.cluster.tested import TestedCluster
+from tests.slurm.flow import Flow
 
 
 def _start(settings: Settings) -> TestedCluster:
@@ -66,3 +68,11 @@ def _adopt(cluster: TestedCluster, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
     for name, value in cluster.environ.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def flow(cluster: TestedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flow:
+    """An empty directory in which scripts are run that submit to the usual cluster."""
+    directory = tmp_path / 'work'
+    directory.mkdir()
+    return Flow(directory, cluster, monkeypatch)

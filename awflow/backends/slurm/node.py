@@ -50,6 +50,8 @@ class Worker:
         self._settle_in()
         state = self.element.store().read()
         grant = self.element.store().attach(self.element.number, state) if self._claimed(state) else None
+        if grant is None and all(self._done(state, row) for row in self.element.rows):
+            return 0  # requeued after all had been seen to end
         if grant is None:
             print('awflow: this claim has been ended or replaced: nothing is run', file=sys.stderr)
             return 1
