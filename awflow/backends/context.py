@@ -72,9 +72,12 @@ class TaskContext:
         """What all tasks of the upstream returned, in the order of its array."""
         if self._edge(name):
             raise self._only_partner(name, asked='all results')
+        keys = keys_of(name, self.payload.definition(name).array)
+        if not keys:
+            return []  # of an empty array nothing is on record
         rows = self._rows(name)
         found = []
-        for key in keys_of(name, self.payload.definition(name).array):
+        for key in keys:
             row = rows.row(key)
             if row is None:
                 raise ResultError('{upstream!r} has no result of {task}', '', upstream=name, task=key)

@@ -57,7 +57,12 @@ class Flow(Workspace):
         """The command line program."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith('AWFLOW_')}
         return subprocess.run(
-            [sys.executable, '-m', 'awflow', *arguments], cwd=self.path, env=inherited, capture_output=True, text=True, timeout=60
+            [sys.executable, '-m', 'awflow', *arguments],
+            cwd=self.path,
+            env=inherited,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
     # -- what reached Slurm --------------------------------------------------------------------------------------------
