@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from awflow.state.view import State
 
 
+PACE = 35.0  # seconds between two looks at the queue of a cluster while a run goes on: 18 at most in ten minutes
+
+
 class Planner:
     """The jobs of one schedule, fingerprinted, with the store of their workflow."""
 
@@ -47,6 +50,7 @@ class Planner:
         self.place = place_of(order, workflow, root)
         self.store = Store(self.place.root, self.place.workflow, witness=self._witness)
         self._queue: Reconciliation | None = None
+        self._pace = 0.0
         self.digests = self.store.digests()
         self.order = order
         self.prints = self._fingerprints(order)
@@ -88,6 +92,16 @@ class Planner:
             state = self.store.read()
         return state, {}
 
+    def settle(self, run: str, state: State) -> bool:
+        """Publish what is known to have become of tasks that left the queue of a cluster; whether the state has moved."""
+        return self._queue is not None and self.queue.settle(run, state, patient=False)
+
+    def calm(self) -> None:
+        """From now on the queue of a cluster is looked at now and then only."""
+        self._pace = PACE
+        if self._queue is not None:
+            self._queue.pace = PACE
+
     @property
     def queue(self) -> Reconciliation:
         """What is to be known of claims in the queue of a cluster."""
@@ -95,7 +109,7 @@ class Planner:
             from awflow.backends.slurm.client import Slurm
             from awflow.backends.slurm.reconcile import Reconciliation
 
-            self._queue = Reconciliation(self.store, Slurm())
+            self._queue = Reconciliation(self.store, Slurm(), self._pace)
         return self._queue
 
     def _witness(self, state: State, submitters: Mapping[int, Evidence]) -> Mapping[int, Evidence]:

@@ -273,7 +273,8 @@ def _drive(
         planner.digests.save()  # what was hashed for the plan is not hashed again by the tasks
         pool.load(path)
 
-    session = Session(run.id, store, planner.survey, plan, Frontier(plan), owner, planner.place, equip)
+    session = Session(run.id, store, planner.survey, plan, Frontier(plan), owner, planner.place, equip, planner.settle)
+    planner.calm()
     if planner.lint:
         from awflow.advice import Linter
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from awflow.state.grant import Grant
     from awflow.state.liveness import Owner
     from awflow.state.store import Store
+    from awflow.state.view import State
     from awflow.subject import Subject
     from awflow.survey import Survey
 
@@ -93,6 +94,7 @@ class Session:
         owner: Owner,
         place: Place,
         equip: Callable[[Grant], None],
+        settle: Callable[[str, State], bool],
     ) -> None:
         self.run = run
         self.owner = owner  # the processes that act for the run
@@ -104,6 +106,7 @@ class Session:
         self.grants: dict[Row, Grant] = {}  # of tasks that were taken over
         self.standing: set[Row] = set()  # of those, the ones that nobody touched: they may prove unchanged
         self.grant: Grant | None = None
+        self.settle = settle  # publishes what became of tasks that left the queue of a cluster
         self.equip = equip  # makes ready what the tasks of a new claim need
         self.failures: list[Failure] = []
         self.executed: list[str] = []  # names of tasks, in order of their end
@@ -317,6 +320,9 @@ class Session:
         """See how tasks that other runs execute are getting on, and take over those whose owner is gone."""
         state = self.store.read()
         evidence = self.store.evidence(state)
+        if self.settle(self.run, state):
+            state = self.store.read()
+            evidence = {number: found for number, found in evidence.items() if number in state.claims}
         dead = {number: found.why for number, found in evidence.items() if found.state == 'dead'}
         if dead:
             state = self.store.read()

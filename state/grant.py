@@ -10,6 +10,8 @@ from awflow.state.ledger import Listing, claim_name, journal_stem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from awflow.state.ledger import Entry
     from awflow.state.liveness import Proc
     from awflow.state.reader import Reader
@@ -22,9 +24,17 @@ _PAUSE = 0.1
 class Grant:
     """A published entry in the hands of who acts for it. `number` is the generation of all that runs under it."""
 
-    __slots__ = ('_bytes', '_held', '_journal', '_looked', '_proc', '_reader', '_seen', 'entry', 'nonce', 'number')
+    __slots__ = ('_bytes', '_held', '_journal', '_looked', '_only', '_proc', '_reader', '_seen', 'entry', 'nonce', 'number')
 
-    def __init__(self, number: int, entry: Entry, data: bytes, reader: Reader, proc: Proc) -> None:
+    def __init__(
+        self,
+        number: int,
+        entry: Entry,
+        data: bytes,
+        reader: Reader,
+        proc: Proc,
+        only: Collection[tuple[str, str]] | None = None,
+    ) -> None:
         self.number = number
         self.nonce = entry.nonce
         self.entry = entry
@@ -35,6 +45,7 @@ class Grant:
         self._looked = reader.disk.monotonic()
         self._held = True
         self._seen = {number}
+        self._only = only  # the tasks in the hands of this holder, None: all
 
     @property
     def journal(self) -> Journal:
@@ -105,7 +116,8 @@ class Grant:
         if claim is None or claim.nonce != self.nonce:
             return False
         higher = [entry for number, entry in state.claims.items() if number > self.number]
-        return all(state.finished(self.number, job, key) for entry in higher for job, key in entry.shared_with(claim))
+        shared = [task for entry in higher for task in entry.shared_with(claim) if self._only is None or task in self._only]
+        return all(state.finished(self.number, *task) for task in shared)
 
 
 def open_journal(reader: Reader, proc: Proc, number: int, nonce: str) -> Journal:

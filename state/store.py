@@ -226,17 +226,21 @@ class Store:
         except Damaged:
             return False
 
-    def attach(self, number: int, state: State | None = None) -> Grant | None:
-        """A live claim in the hands of one of its workers on another host; None if it is ended or gone."""
+    def attach(
+        self, number: int, state: State | None = None, only: Collection[tuple[str, str]] | None = None
+    ) -> Grant | None:  # fmt: skip
+        """A live claim in the hands of one of its workers on another host, who performs `only` these tasks (job, key) of it;
+        None if it is ended or gone.
+        """
         state = state or self.read()
         claim = state.claims.get(number)
         data = self._reader.entry_bytes(number) if claim else None
-        return self._grant(number, claim, data) if claim and data else None
+        return self._grant(number, claim, data, only) if claim and data else None
 
-    def _grant(self, number: int, entry: Entry, data: bytes) -> Grant:
+    def _grant(self, number: int, entry: Entry, data: bytes, only: Collection[tuple[str, str]] | None = None) -> Grant:
         from awflow.state.grant import Grant
 
-        return Grant(number, entry, data, self._reader, self.proc)
+        return Grant(number, entry, data, self._reader, self.proc, only)
 
     def finish(self, run: str) -> None:
         """End all claims that bear this run's id, once all that was recorded under them is on the disk; then

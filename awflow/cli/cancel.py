@@ -59,7 +59,7 @@ def _open(workflow: Workflow, number: int, claim: Entry) -> Iterator[Task]:
 
 
 def _in_queue(workflow: Workflow, number: int, tasks: list[Task], everything: bool) -> int:
-    from awflow.backends.slurm.client import Slurm
+    from awflow.backends.slurm.client import Slurm, user
     from awflow.backends.slurm.handed import Handed
     from awflow.backends.slurm.reconcile import Look, adopt
 
@@ -67,7 +67,7 @@ def _in_queue(workflow: Workflow, number: int, tasks: list[Task], everything: bo
     state = workflow.state
     handed = Handed(state.claims[number], state.facts(number))
     if not handed.complete:
-        adopt(handed, Look(slurm.queue()))  # its submitter may have died before it noted all
+        adopt(handed, Look(slurm.queue([user()])))  # its submitter may have died before it noted all
     ids = (
         list(handed.ids) if everything else list(dict.fromkeys(spelled for task in tasks if (spelled := handed.spelled(*task))))
     )

@@ -116,15 +116,15 @@ class Slurm:
                 raise _refused(command, said, done.returncode)
             sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-            if found := [line.job for line in self.queue() if line.comment == comment]:
+            if found := [line.job for line in self.queue([user()]) if line.comment == comment]:
                 return found[0]
 
-    def queue(self, users: Iterable[str] = ()) -> list[Queued]:
-        """All jobs that the controller knows, ended ones too for as long as it remembers them. Never filtered by id: a
-        filter that hides an id and an id that is gone look the same.
+    def queue(self, users: Iterable[str]) -> list[Queued]:
+        """All jobs of users that the controller knows, ended ones too for as long as it remembers them. Never filtered by
+        id: a filter that hides an id and an id that is gone look the same.
         """
-        of = ['--user=' + ','.join(users)] if users else []
-        lines = self.run('squeue', '--noheader', '--states=all', *of, f'--format={QUEUE}').splitlines()
+        of = '--user=' + ','.join(sorted(users))
+        lines = self.run('squeue', '--noheader', '--states=all', of, f'--format={QUEUE}').splitlines()
         found = []
         for line in lines:
             fields = line.split('|', 6)
@@ -148,6 +148,16 @@ class Slurm:
         except SlurmError as error:
             if 'invalid job id' not in str(error).lower():
                 raise
+
+
+def user() -> str:
+    """Whose jobs this process submits, as Slurm's commands take it."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import os
 from time import monotonic
 
 from awflow.plan import task_name
+from awflow.planner import PACE
 from awflow.session import BAD, Failure, failure_of
 
 TYPE_CHECKING = False
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two looks at the state
 QUIET: Final = 10.0  # seconds without news after which the queue is asked
-PACE: Final = 35.0  # seconds between two such questions: in ten minutes there are 18 at most
 
 
 class Follower:
@@ -47,7 +47,7 @@ class Follower:
     def follow(self, timeout: float | None = None) -> bool:
         """Until everything has ended, or for so many seconds; whether it has."""
         began, pause = monotonic(), FIRST_PAUSE
-        self.planner.queue.pace = PACE
+        self.planner.calm()
         while True:
             moved = self.look()
             if not self.frontier.open:
@@ -67,7 +67,7 @@ class Follower:
         elif now - self._news > QUIET and now - self._asked > PACE and self.frontier.open:
             self._asked = now
             self.store.evidence(state)
-            if self.planner.queue.settle(self.driver.run, state):
+            if self.planner.queue.settle(self.driver.run, state, patient=False):
                 moved = self._take(self.store.read())
         self.display.tick()
         return moved

@@ -49,7 +49,8 @@ class Worker:
         """Perform what is to be performed; the exit status."""
         self._settle_in()
         state = self.element.store().read()
-        grant = self.element.store().attach(self.element.number, state) if self._claimed(state) else None
+        mine = {(self.element.job, row.key) for row in self.element.rows}
+        grant = self.element.store().attach(self.element.number, state, mine) if self._claimed(state) else None
         if grant is None and all(self._done(state, row) for row in self.element.rows):
             return 0  # requeued after all had been seen to end
         if grant is None:

@@ -18,7 +18,9 @@ import sys
 from secrets import token_hex
 from time import time
 
+from awflow.backends.slurm.client import user
 from awflow.backends.slurm.handed import MARK, Handed
+from awflow.backends.slurm.limits import limits_of
 from awflow.errors import SlurmError
 from awflow.state.liveness import ALIVE, DEAD, SUSPECT, Evidence
 from awflow.state.record import Record
@@ -79,11 +81,12 @@ class Look:
 class Finding:
     """What is known of one claim: its tasks without an end, those that nobody performs any more, those that are missing."""
 
-    __slots__ = ('evidence', 'gone', 'left', 'missing')
+    __slots__ = ('evidence', 'gone', 'handed', 'left', 'missing')
 
-    def __init__(self, evidence: Evidence, left: Sequence[Task] = ()) -> None:
+    def __init__(self, evidence: Evidence, left: Sequence[Task] = (), handed: Handed | None = None) -> None:
         self.evidence = evidence
         self.left = left
+        self.handed = handed
         self.gone: dict[Task, Gone] = {}
         self.missing: list[Task] = []
 
@@ -94,13 +97,16 @@ class Reconciliation:
     `pace` is how many seconds must lie between two looks at the queue.
     """
 
-    def __init__(self, store: Store, slurm: Slurm) -> None:
+    def __init__(self, store: Store, slurm: Slurm, pace: float = 0.0) -> None:
         self.store = store
         self.slurm = slurm
-        self.pace = 0.0
+        self.pace = pace
         self.looked: Look | None = None
         self.trouble = ''  # why the queue cannot be asked
         self.findings: dict[int, Finding] = {}
+        self._submitters: Mapping[int, Evidence] = {}
+        self._cluster = ''  # whose queue it is
+        self._missed: dict[tuple[int, Task], float] = {}  # when a task was first not to be found
 
     # -- evidence ------------------------------------------------------------------------------------------------------
 
@@ -110,39 +116,57 @@ class Reconciliation:
         if rested:
             self.looked, self.trouble = None, ''  # a look from before a claim was made knows nothing of it
         before = self.findings
-        self.findings = {}
-        for number, found in submitters.items():
+        self.findings, self._submitters = {}, submitters
+        for number in submitters:
             known = before.get(number) or Finding(Evidence(ALIVE, 'it was submitted since the last look at the queue'))
             left = unfinished(state, number)
-            self.findings[number] = self._finding(state, number, found, left) if rested or not left else known
+            self.findings[number] = self._finding(state, number, left) if rested or not left else known
         return {number: found.evidence for number, found in self.findings.items()}
 
-    def _finding(self, state: State, number: int, submitter: Evidence, left: Sequence[Task]) -> Finding:
+    def _finding(self, state: State, number: int, left: Sequence[Task]) -> Finding:
+        submitter = self._submitters[number]
         if not left:
             return Finding(Evidence(DEAD, 'all its tasks have ended'))
         handed = Handed(state.claims[number], state.facts(number))
         if not handed.complete and submitter.state == ALIVE:
             return Finding(Evidence(ALIVE, f'its tasks are being submitted: {submitter.why}'), left)
-        look = self._look()
+        look = self._look(state)
         if look is None:
             return Finding(Evidence(SUSPECT, f'the queue could not be asked: {self.trouble}'), left)
+        here, there = self._cluster, cluster_of(state, number)
+        if there and here != there:
+            return Finding(Evidence(SUSPECT, f'it was submitted to the cluster {there}, and this is {here}'), left)
         adopt(handed, look)
-        found = Finding(submitter, left)
+        found = Finding(submitter, left, handed)
         for task in left:
-            place = handed.places.get(task)
-            line = look.of(*place) if place else None
-            if place is None and (handed.complete or submitter.state == DEAD):
-                found.gone[task] = Gone('', 'it was never submitted')
-            elif place is not None and line is None:
-                found.missing.append(task)
-            elif line is not None and (line.state in ENDED or line.reason == BLOCKED):
-                found.gone[task] = Gone(line.state, line.reason)
-        found.evidence = self._judged(found, f'the queue of {cluster_of(state, number)}', submitter)
+            self._sort(found, state, number, task, look)
+        found.evidence = self._judged(found, f'the queue of {there or "Slurm"}', submitter)
         return found
 
+    def _sort(self, found: Finding, state: State, number: int, task: Task, look: Look) -> None:
+        """Find out whether somebody performs a task, or will."""
+        assert found.handed is not None
+        place = found.handed.places.get(task)
+        line = look.of(*place) if place else None
+        if place is None:
+            if found.handed.complete or self._submitters[number].state == DEAD:
+                found.gone[task] = Gone('', 'it was never submitted')
+        elif line is not None:
+            if line.state in ENDED or line.reason == BLOCKED:
+                found.gone[task] = Gone(line.state, line.reason)
+        elif look.when - self._missed.setdefault((number, task), look.when) >= PAUSE and self._mine(state, number):
+            found.gone[task] = Gone('', 'its job is not in the queue any more')
+        else:
+            found.missing.append(task)
+
+    def _mine(self, state: State, number: int) -> bool:
+        """Whether this user submitted it: clusters may hide the jobs of others, so of theirs a missing one proves nothing."""
+        return state.claims[number].user in ('', user(), f'uid {user()}')
+
     def _judged(self, found: Finding, queue: str, submitter: Evidence) -> Evidence:
+        assert found.handed is not None
         there = len(found.left) - len(found.gone) - len(found.missing)
-        if there and submitter.state != SUSPECT:
+        if there and (found.handed.complete or submitter.state != SUSPECT):
             return Evidence(ALIVE, f'{there} of its tasks are in {queue}')
         if there:
             return Evidence(SUSPECT, f'{there} of its tasks are in {queue} or still to be submitted: {submitter.why}')
@@ -150,11 +174,13 @@ class Reconciliation:
             return Evidence(SUSPECT, f'{len(found.missing)} of its tasks are not in {queue} any more, and left no word')
         return Evidence(DEAD, f'none of its tasks is in {queue} any more')
 
-    def _look(self) -> Look | None:
+    def _look(self, state: State) -> Look | None:
         """The queue, asked once; None if it does not answer."""
         if self.looked is None and not self.trouble:
+            users = {state.claims[number].user.removeprefix('uid ') for number in self._submitters if number in state.claims}
             try:
-                self.looked = Look(self.slurm.queue())
+                self._cluster = limits_of(self.slurm).name
+                self.looked = Look(self.slurm.queue(users - {''} or {user()}))
             except SlurmError as error:
                 self.trouble = str(error)
         return self.looked
@@ -164,12 +190,12 @@ class Reconciliation:
     def settle(self, run: str, state: State, patient: bool = True) -> bool:
         """Publish what became of tasks that nobody performs any more, and end the claims that have none left.
 
-        Whether the state has moved. It is about what `witness` found. With `patient` those that are missing are looked
-        for once more, half a minute later.
+        Whether the state has moved. It is about what `witness` found. With `patient` it is waited until what is missing
+        can be told to be gone.
         """
-        found = self.findings
         if patient:
             self._look_again(state)
+        found = self.findings
         if not any(finding.gone or finding.evidence.state == DEAD for finding in found.values()):
             return False
         state = self._awaited(self.store.read())
@@ -181,14 +207,15 @@ class Reconciliation:
             left = unfinished(state, number)
             for task in left:
                 if task in finding.gone:
-                    made, fact = self._told(state, number, task, finding.gone[task])
+                    made, fact = self._told(state, number, task, finding)
                     records += made
                     facts += fact
             if all(task in finding.gone for task in left):
                 ends[number] = 'all its tasks have ended' if not left else 'its last tasks have left the queue'
         facts = [fact for fact in facts if fact['claim'] not in ends]
-        if records or facts or ends:
-            self.store.publish(run=run, expected=state, tasks={}, records=records, facts=facts, dead=ends)
+        news = records or facts or ends
+        if news and self.store.publish(run=run, expected=state, tasks={}, records=records, facts=facts, dead=ends):
+            self.store.compact()
         return True
 
     def _found_again(self, state: State, number: int) -> list[dict[str, Any]]:
@@ -197,23 +224,20 @@ class Reconciliation:
         return adopt(handed, self.looked) if self.looked and not handed.complete else []
 
     def _look_again(self, state: State) -> None:
-        """Tasks that are missing are gone if they are still missing half a minute after the first look."""
-        missing = sum(len(finding.missing) for finding in self.findings.values())
-        if not missing or self.looked is None:
+        """Wait until tasks that are missing have been so for half a minute, and look once more."""
+        since = [
+            self._missed[number, task] for number, finding in self.findings.items() if self._mine(state, number)
+            for task in finding.missing
+        ]  # fmt: skip
+        if not since:
             return
-        wait = self.looked.when + PAUSE - time()
+        wait = max(since) + PAUSE - time()
         if wait > 0:
-            text = f'{missing} tasks are not in the queue any more and left no word: looking again in {wait:.0f} s'
+            text = f'{len(since)} tasks are not in the queue any more and left no word: looking again in {wait:.0f} s'
             print(f'awflow: {text}', file=sys.stderr, flush=True)
             self.store.disk.sleep(wait)
-        self.looked = None
-        if (again := self._look()) is None:
-            return
-        for number, finding in self.findings.items():
-            handed = Handed(state.claims[number], state.facts(number))
-            gone = [task for task in finding.missing if task in handed.places and again.of(*handed.places[task]) is None]
-            finding.gone.update((task, Gone('', 'its job is not in the queue any more')) for task in gone)
-            finding.missing = []
+        self.looked, self.trouble = None, ''
+        self.findings = {number: self._finding(state, number, finding.left) for number, finding in self.findings.items()}
 
     def _awaited(self, state: State) -> State:
         """The state, read again for a while if a task that Slurm calls completed has no record yet: it may be on its way."""
@@ -227,17 +251,18 @@ class Reconciliation:
             state = self.store.read()
         return state
 
-    def _told(self, state: State, number: int, task: Task, gone: Gone) -> tuple[list[Record], list[dict[str, Any]]]:
+    def _told(self, state: State, number: int, task: Task, finding: Finding) -> tuple[list[Record], list[dict[str, Any]]]:
         """A record of a task that was begun, or that failed to; a note on one that was not."""
+        gone = finding.gone[task]
         begun = begun_record(state, number, task)
         outcome, kind, line = in_words(gone, begun, peak_of(state, number, task))
         if begun is None and outcome in ('cancelled', 'skipped'):
             return [], [{'claim': number, 'settled': gone.called, 'job': task[0], 'key': task[1], 'why': line}]
         attempt = begun or Record(job=task[0], task=task[1], run=state.claims[number].run, started=time())
-        handed = Handed(state.claims[number], state.facts(number))
+        place = finding.handed.spelled(*task) if finding.handed is not None else ''
         return [attempt.replace(
             outcome=outcome, error={'type': kind, 'line': line}, ended=time(), id=token_hex(16), end=token_hex(16),
-            slurm={**(attempt.slurm or {}), 'state': gone.state, 'reason': gone.reason, 'job': handed.spelled(*task)},
+            slurm={**(attempt.slurm or {}), 'state': gone.state, 'reason': gone.reason, 'job': place},
         )], []  # fmt: skip
 
 
@@ -251,7 +276,9 @@ def as_recorded(state: State, number: int, submitter: Evidence) -> Evidence:
         if submitter.state == ALIVE:
             return Evidence(ALIVE, f'its tasks are being submitted: {submitter.why}')
         return Evidence(SUSPECT, f'it was not submitted completely: {submitter.why}')
-    return Evidence(ALIVE, f'{len(left)} of its tasks were submitted to {cluster_of(state, number)} and have not ended')
+    return Evidence(
+        ALIVE, f'{len(left)} of its tasks were submitted to {cluster_of(state, number) or "Slurm"} and have not ended'
+    )
 
 
 def suspicious(state: State, number: int) -> bool:
@@ -308,7 +335,7 @@ def adopt(handed: Handed, look: Look) -> list[dict[str, Any]]:
 
 def cluster_of(state: State, number: int) -> str:
     """The name of the cluster that a claim was submitted to."""
-    return str(((state.claims[number].owner or {}).get('queue') or {}).get('cluster', '')) or 'Slurm'
+    return str(((state.claims[number].owner or {}).get('queue') or {}).get('cluster', ''))
 
 
 def in_words(gone: Gone, begun: Record | None, memory: tuple[int, int]) -> tuple[str, str, str]:
