@@ -21,11 +21,29 @@ SUCCEEDED = {  # how an upstream ends -> whether it counts as succeeded
     'slow': False,  # its time limit ends it
     'skipped': False,
     'partly': False,  # an array of which one element fails
+    'fresh': True,  # it succeeded in the run before, and does not run
+    'met': True,  # it never runs, as its postcondition holds
+    'half': True,  # an array of which one element is fresh and the other succeeds now
+    'spoilt': False,  # an array of which one element is fresh and the other fails again
 }
-PAIRED = ('fine', 'fails', 'skipped', 'partly')
+PAIRED = ('fine', 'fails', 'skipped', 'partly', 'fresh')
 
 FLOW = """
     import json
+
+    @job
+    def fresh(): pass
+    @ensure(lambda: os.path.exists('cases.json'))
+    @job
+    def met(): raise ValueError
+    @job(array=2)
+    def half(i): assert i == 0 or os.path.exists('cases.json')
+    @job(array=2)
+    def spoilt(i): assert i == 0
+
+    if not os.path.exists('cases.json'):
+        schedule(fresh, half, spoilt, check=False)
+        sys.exit()
 
     @job
     def fine(): pass
@@ -38,14 +56,14 @@ FLOW = """
     @job
     def dies(): os.kill(os.getpid(), signal.SIGKILL)
     @job(timelimit=0.2)
-    def slow(): time.sleep(60)
+    def slow(): time.sleep(600)
     @after(fails)
     @job
     def skipped(): pass
     @job(array=3)
     def partly(i): assert i != 1
 
-    upstreams = {made.name: made for made in (fine, empty, whole, fails, dies, slow, skipped, partly)}
+    upstreams = {made.name: made for made in (fine, empty, whole, fails, dies, slow, skipped, partly, fresh, met, half, spoilt)}
 
     def below(name, mode, edges):
         def ran(): pass
@@ -54,7 +72,8 @@ FLOW = """
         return made
 
     with open('cases.json') as file: cases = json.load(file)
-    schedule(*(below(*case) for case in cases), workers=4, check=False)
+    on = {'backend': 'slurm', 'wait': True} if sys.argv[1:] == ['slurm'] else {'workers': 4}
+    schedule(*(below(*case) for case in cases), check=False, **on)
 """
 
 
@@ -79,6 +98,7 @@ def cases() -> list[tuple[str, str, list[tuple[str, str]]]]:
 
 def test_a_job_starts_exactly_where_its_edges_say_so(workspace: Workspace) -> None:
     workspace.script(FLOW)
+    assert len(workspace.run().executed) == 5
     workspace.write('cases.json', json.dumps(cases()))
     ran = workspace.run()
     assert ran.returncode == 0, ran.stderr[-2000:]
