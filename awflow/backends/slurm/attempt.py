@@ -167,7 +167,7 @@ def outcome_of(
     if report is not None and (report['outcome'] in ('succeeded', 'requeue') or watched.told is None):
         return report['outcome'], report
     if watched.told is not None:
-        from awflow.backends.slurm.signs import why_ended
+        from awflow.backends.slurm.said import why_ended
 
         outcome, kind, line, later = why_ended(output, os.environ)
         told = {**(report or {}), 'outputs': {}, 'error': {'type': kind, 'line': line}}

@@ -255,15 +255,30 @@ class Reconciliation:
         """A record of a task that was begun, or that failed to; a note on one that was not."""
         gone = finding.gone[task]
         begun = begun_record(state, number, task)
+        handed = finding.handed or Handed(state.claims[number], state.facts(number))
         outcome, kind, line = in_words(gone, begun, peak_of(state, number, task))
+        if gone.state == 'FAILED':
+            outcome, kind, line = self._said(handed, task, begun, (outcome, kind, line))
         if begun is None and outcome in ('cancelled', 'skipped'):
             return [], [{'claim': number, 'settled': gone.called, 'job': task[0], 'key': task[1], 'why': line}]
         attempt = begun or Record(job=task[0], task=task[1], run=state.claims[number].run, started=time())
-        place = finding.handed.spelled(*task) if finding.handed is not None else ''
         return [attempt.replace(
             outcome=outcome, error={'type': kind, 'line': line}, ended=time(), id=token_hex(16), end=token_hex(16),
-            slurm={**(attempt.slurm or {}), 'state': gone.state, 'reason': gone.reason, 'job': place},
+            slurm={**(attempt.slurm or {}), 'state': gone.state, 'reason': gone.reason, 'job': handed.spelled(*task)},
         )], []  # fmt: skip
+
+    def _said(self, handed: Handed, task: Task, begun: Record | None, told: tuple[str, str, str]) -> tuple[str, str, str]:
+        """Better words for how a job failed, if its output has some."""
+        from awflow.backends.slurm.said import OUTPUT, last_line, over_memory, tail
+
+        spelled = handed.spelled(*task)
+        said = tail(f'{self.store.layout.directory}/{OUTPUT}/{spelled.partition("_")[0]}.out')
+        ids = {spelled, str(((begun.slurm if begun else None) or {}).get('job', ''))}
+        if line := over_memory(said, ids):
+            return 'failed', 'MemoryLimit', line
+        if begun is None and (words := last_line(said)):
+            return told[0], told[1], f'{told[2]}: {words}'
+        return told
 
 
 def as_recorded(state: State, number: int, submitter: Evidence) -> Evidence:

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from awflow.backends.slurm.handed import COMPLETE, comment, submitted
 from awflow.backends.slurm.request import arguments, batch_script, escaped
+from awflow.backends.slurm.said import OUTPUT
 from awflow.errors import SlurmError
 
 TYPE_CHECKING = False
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from awflow.subject import Subject
 
 AT_ONCE: Final = 8  # commands under way; more do not make slurmctld faster
-OUTPUT: Final = 'slurm'  # directory of what Slurm and the batch scripts say themselves
 
 
 def try_out(slurm: Slurm, subjects: Sequence[Subject], shape: Shape, site: Site) -> None:
