@@ -162,4 +162,4 @@ def test_a_dead_node_is_named_and_what_slurm_starts_again_is_another_attempt(flo
     assert ran.failed == ['lost']
     assert set(ran.executed) == {'lost', 'moved', 'requeued', 'last', 'cleans'}
     cluster.wait_until_empty()
-    assert sorted(flow.run().executed) == ['cleans', 'lost'] or flow.read('lost.tries'), ran
+    assert flow.run().executed == ['lost'], 'which succeeds now, so that nothing is to be cleaned'
