@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 # What the import system writes into a module: paths and names that change with the directory or with how a script is started.
 IMPLICIT: Final = frozenset({
     '__annotations__', '__builtins__', '__cached__', '__conditional_annotations__', '__doc__', '__file__', '__loader__',
-    '__name__', '__package__', '__path__', '__spec__', '__class__', '__dict__',
+    '__name__', '__package__', '__path__', '__spec__', '__class__',
 })  # fmt: skip
-DYNAMIC: Final = frozenset({'builtins.eval', 'builtins.exec', 'builtins.__import__', 'importlib.import_module'})
+DYNAMIC: Final = frozenset({
+    'builtins.eval', 'builtins.exec', 'builtins.__import__', 'builtins.globals', 'importlib.import_module',
+    'importlib.__import__', 'importlib.util.module_from_spec', 'runpy.run_module', 'runpy.run_path',
+})  # fmt: skip
 CAPTURED: Final = ''  # in place of a module's name: the thing is in a closure or a default
 READS_OF_JOB: Final = frozenset({'result', 'results', 'name'})  # what it made and what it is called, not what it does
 
@@ -80,10 +83,14 @@ class Resolver:
             submodule = sys.modules.get(f'{module}.{name}')
             if name in IMPLICIT:
                 return
-            if name not in inside and submodule is None:
-                kind = 'module' if '__getattr__' in inside else 'unbound'
-                yield Use(kind, module, '' if kind == 'module' else name, spelling, value)
+            if name == '__dict__':  # any of its names
+                yield Use('module', module, '', spelling, value)
                 return
+            if name not in inside and submodule is None:
+                if '__getattr__' not in inside:
+                    yield Use('unbound', module, name, spelling, value)
+                    return
+                name = '__getattr__'
             value = inside.get(name, submodule)
         yield from self._classify(value, module, name, chain[step + 1 :], spelling)
 
@@ -117,7 +124,7 @@ class Resolver:
         if origin == LOCAL:
             yield Use('module', module, name, spelling, value)
             return
-        if f'{full}.{attributes[0] if attributes else ""}' in DYNAMIC:
+        if any('.'.join([full, *attributes[:i]]) in DYNAMIC for i in range(1, len(attributes) + 1)):
             yield Use('dynamic', module, '.'.join([name, *attributes]), spelling, None)
         if origin == INSTALLED:
             yield Use('package', module, package_of(full), spelling, None)

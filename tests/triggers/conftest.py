@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.triggers.table import Projects
+pytest.register_assert_rewrite('tests.triggers.table')
+
+from tests.triggers.table import Projects  # noqa: E402  (its assertions are to be shown in full)
 
 
 @pytest.fixture(scope='package')

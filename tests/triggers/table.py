@@ -26,6 +26,7 @@ with open('plan.json', 'w') as _file, open(_os.devnull, 'w') as _null, _contextl
     _json.dump(schedule(*_jobs, dry_run=True).plan.to_dict(), _file)
 schedule(*_jobs)
 """
+ENVIRON = {'PYTHONDONTWRITEBYTECODE': '1'}  # Python takes an edit of the same second and size for none
 Edit = Callable[[Workspace], None]
 
 
@@ -78,30 +79,30 @@ class Projects:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.ready: dict[int, Path] = {}
+        self.ready: dict[int, tuple[Path, Ran]] = {}
 
     def copy(self, files: Mapping[str, str], to: Path) -> Workspace:
         """A directory in which the project was run, at another place than it ran."""
         if id(files) not in self.ready:
             self.ready[id(files)] = self._made(files)
-        shutil.copytree(self.ready[id(files)], to, symlinks=True)
+        path, ran = self.ready[id(files)]
+        assert ran.returncode == 0, ran
+        shutil.copytree(path, to, symlinks=True)
         return Workspace(to)
 
-    def _made(self, files: Mapping[str, str]) -> Path:
+    def _made(self, files: Mapping[str, str]) -> tuple[Path, Ran]:
         path = self.root / f'project{len(self.ready)}'
         path.mkdir()
         workspace = Workspace(path)
         for name, text in files.items():
             workspace.write(name, text)
-        ran = workspace.run()
-        assert ran.returncode == 0, ran
-        return path
+        return path, workspace.run(**ENVIRON)
 
 
 def run(workspace: Workspace, row: Row) -> Ran:
     """The run after the row's edit."""
     row.apply(workspace)
-    ran = workspace.run(**row.environ)
+    ran = workspace.run(**{**ENVIRON, **row.environ})
     assert ran.returncode == 0, ran
     return ran
 
@@ -113,3 +114,12 @@ def reasons(workspace: Workspace) -> dict[str, list[dict[str, str]]]:
         for key, verdict in planned['verdicts'].items():
             found[job if key == '-' else f'{job}[{key}]'] = verdict['reasons']
     return found
+
+
+def must_rerun(workspace: Workspace, row: Row) -> None:
+    """Exactly the row's tasks run, each for a reason that names what was edited, and then there is nothing left to do."""
+    assert sorted(run(workspace, row).executed) == sorted(row.runs)
+    why = reasons(workspace)
+    for task in row.runs:
+        assert any(row.names in reason['name'] for reason in why[task]), why[task]
+    assert workspace.run(**ENVIRON).executed == [], 'a run with nothing to do ran something'
