@@ -133,19 +133,26 @@ class Survey:
         content = producer.rows.record(known).outputs.get(path)
         return str(content[0]) if content else None
 
+    def output_around(self, path: str) -> str | None:
+        """The declared output that is this path, or the declared directory that it lies in."""
+        while path and path not in self.producers:
+            path = path.rpartition('/')[0]
+        return path or None
+
     def _input(self, subject: Subject, row: int, path: str, stat: bool) -> str:
-        maker = self.producers.get(path)
+        output = self.output_around(path) if self.producers else None
+        maker = self.producers[output] if output is not None else None
         task = task_name(subject.name, subject.keys[row])
         if maker is not None:
-            if maker == (subject.number, row):
+            if maker == (subject.number, row) and output == path:
                 raise DefinitionError('task {task} declares {path} as its input and its output', '', task=task, path=path)
-            if maker[0] not in subject.above:
+            if maker[0] not in subject.above and maker != (subject.number, row):
                 other = self.subjects[maker[0]].name
                 raise DefinitionError(
                     'task {task} reads {path}, which {producer!r} makes, but does not wait for it', 'Add @after({producer}).',
                     task=task, path=path, producer=other, site=subject.job.site,
                 )  # fmt: skip
-            if (recorded_digest := self.produced(path)) is not None:
+            if output == path and (recorded_digest := self.produced(path)) is not None:
                 return recorded_digest
         if stat:
             signature = self.digests.stat_only(path)
@@ -159,8 +166,16 @@ class Survey:
                     'task {task} reads {path}, which does not exist', 'Make the file, or add @after the job that makes it.',
                     task=task, path=path, directory=os.getcwd(), site=subject.job.site,
                 )  # fmt: skip
-            return ABSENT
+            return self._of_cleared(subject, row, path, output) or ABSENT
         return content_digest
+
+    def _of_cleared(self, subject: Subject, row: int, path: str, output: str | None) -> str | None:
+        """The digest on the task's record of what lay in a directory that its producer made and somebody deleted since."""
+        known = subject.rows.row(subject.keys[row]) if subject.rows is not None else None
+        if output is None or output == path or known is None or os.path.lexists(output) or self.produced(output) is None:
+            return None
+        assert subject.rows is not None, 'a known row has rows'
+        return subject.rows.record(known).own.get(f'input {path}')
 
     def code_changes(self, subject: Subject, old: str) -> Sequence[Reason]:
         """How the code on record differs from the code now, component by component; nothing if it does not count."""
@@ -194,7 +209,8 @@ class Survey:
     def _unsettled(self, change: Reason) -> bool:
         """Whether a change is of an input that an ancestor, whose last attempt did not succeed, will make anew."""
         path = change.name.removeprefix('input ')
-        return change.kind == 'changed' and path != change.name and path in self.producers and self.produced(path) is None
+        output = self.output_around(path) if path != change.name and change.kind == 'changed' else None
+        return output is not None and self.produced(output) is None
 
     # -- checks --------------------------------------------------------------------------------------------------------
 

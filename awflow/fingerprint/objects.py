@@ -27,10 +27,12 @@ OPAQUE: Final = frozenset({
     'builtins.generator', 'builtins.coroutine', 'builtins.async_generator', 'builtins.frame', 'builtins.traceback',
     'builtins.weakref', 'weakref.ReferenceType', '_weakref.ReferenceType', 'weakref.WeakKeyDictionary',
     'weakref.WeakValueDictionary', 'weakref.WeakSet', '_weakrefset.WeakSet',
-    'builtins.ContextVar', '_contextvars.ContextVar', 'builtins.Context', '_contextvars.Context',
+    'random.SystemRandom', 'builtins.ContextVar', '_contextvars.ContextVar', 'builtins.Context', '_contextvars.Context',
 })  # fmt: skip
 
-GENERATORS: Final = frozenset({'random.Random', 'numpy.Generator', 'numpy.RandomState'})
+GENERATORS: Final = frozenset(
+    {'random.Random', 'numpy.Generator', 'numpy.RandomState', 'numpy.BitGenerator', 'numpy.SeedSequence'}
+)
 
 
 def handler_of(hasher: Hasher, value: Any) -> Handler:
@@ -96,10 +98,10 @@ def _opaque(hasher: Hasher, value: object, node: Node) -> bytes:
 
 
 def _random(hasher: Hasher, value: Any, node: Node) -> bytes:
-    """A random generator counts with its state; whether it was seeded shows only in numpy's Generator."""
-    source = getattr(getattr(value, 'bit_generator', None), 'seed_seq', None)
-    entropy = getattr(source, 'entropy', None)
-    if not isinstance(entropy, int) or entropy >= 1 << 64:  # the system gives 128 bits, people write fewer
+    """A random generator counts with its state."""
+    from awflow.fingerprint.seeds import is_seeded
+
+    if not is_seeded(value, hasher.project):
         node.marks['rng', type(value).__qualname__] = None
     return reduced(hasher, value, node)
 

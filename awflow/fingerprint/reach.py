@@ -284,12 +284,9 @@ class Walk:
             if kind == 'package':
                 self._package(name)
             elif kind == 'opaque':
-                self._note('opaque', f'{component} ({name})', 'only its type counts, not what it is or does')
+                self._note('opaque', f'{component} ({name})', f'only its type counts, not what it does; {_cure(component)}')
             else:
-                self._note(
-                    'rng', component, 'the state of a random generator counts: seed it, create it in the function, or '
-                    f"leave it out with ignore=['{component.split()[1]}']",
-                )  # fmt: skip
+                self._note('rng', component, f'an unseeded generator is another at every start; seed it, {_cure(component)}')
         if node.size > BIG:
             self._note_big(component)
         if not node.refs:
@@ -368,6 +365,11 @@ def _content(cell: CellType) -> object:
 
 def _hex(names: str, before: bytes = b'') -> str:
     return str(xxh3_128_hexdigest(before + names.encode('utf-8', 'surrogatepass')))
+
+
+def _cure(component: str) -> str:
+    name = f'{component} {component}'.split()[1]
+    return f"create it in the function, or leave it out with ignore=['{name}']"
 
 
 def _names_it(where: str, label: str, use: Use) -> bool:

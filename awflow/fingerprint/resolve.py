@@ -72,6 +72,8 @@ class Resolver:
                     yield Use('dynamic', module, root, root, None)
             elif root not in names.optional:
                 yield Use('unbound', module, root, spelling, None)
+        for root in sorted(names.assigned - {chain[0] for chain in names.loaded}):
+            yield Use('assigned', module, root, root, None)
 
     def follow(self, value: Any, module: str, chain: tuple[str, ...]) -> Iterator[Use]:
         """What is reached from a value by the attributes after the chain's first name, through modules of the project."""

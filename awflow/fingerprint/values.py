@@ -47,6 +47,7 @@ ROOMY: Final = 50  # levels for which Python's usual limit of frames is enough
 FRAMES: Final = 10_000
 NEVER: Final = 1 << 30
 INLINE: Final = 1024  # bytes; longer strings count by digest
+LONG: Final = b'SBI'  # tags of what counts by digest
 PACKED: Final = 16  # elements; longer sequences of one scalar type are packed
 
 
@@ -204,7 +205,10 @@ class Hasher:
         """Bytes that stand for `value` inside `node`; `where` is how its owner would spell it, for errors."""
         encoder = SCALARS.get(type(value))
         if encoder is not None:
-            return encoder(value)
+            data = encoder(value)
+            if data[0] in LONG:
+                node.size += sys.getsizeof(value)
+            return data
         self._path.append(where)
         child = self.node(value)
         self._path.pop()

@@ -2,15 +2,17 @@
 
 A project is a dict of files. Its first run is made once and kept; every row gets a copy of the directory with its state, makes
 one edit, and runs the script again. The script writes its plan before it executes it, so a row sees both what ran and the
-reason that a user would be shown.
+reason that a user would be shown. Rows are performed ahead of their tests, several at once: the table is long.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,15 @@ class Row:
     """One edit of a project: what must run afterwards, and what its reason must name."""
 
     def __init__(
-        self, title: str, *edits: str | Edit, file: str = 'flow.py', runs: str = '', names: str = '', **environ: str
-    ) -> None:
+        self, title: str, *edits: str | Edit, file: str = 'flow.py', runs: str = '', names: str = '',
+        cures: Sequence[str] = (), **environ: str,
+    ) -> None:  # fmt: skip
         self.title = title
         self.edits = edits  # pairs of texts, old and new, or functions
         self.file = file
         self.runs = runs.split()
-        self.names = names
+        self.names = names  # what a reason, or a warning, must contain
+        self.cures = cures  # words that the warning must contain too
         self.environ = environ
         self.project: Mapping[str, str] = {}
 
@@ -74,52 +78,76 @@ def project(flow: str, files: Mapping[str, str] | None = None) -> dict[str, str]
     return {**others, 'flow.py': HEAD + textwrap.dedent(flow) + TAIL}
 
 
+class After:
+    """A project after a row's edit and the run that followed, with the plan's reasons by task; fresh tasks have none."""
+
+    def __init__(self, workspace: Workspace, ran: Ran) -> None:
+        self.workspace = workspace
+        self.ran = ran
+        self.reasons: dict[str, list[dict[str, str]]] = {}
+        self.told = [line for line in ran.stderr.splitlines() if line.startswith('awflow: ')]
+        if ran.returncode:
+            return
+        for job, planned in json.loads(workspace.read('plan.json'))['jobs'].items():
+            for key, verdict in planned['verdicts'].items():
+                self.reasons[job if key == '-' else f'{job}[{key}]'] = verdict['reasons']
+
+
 class Projects:
-    """Copies of projects that have run once."""
+    """Performs rows ahead of their tests, as many at once as there are processors: rows know nothing of each other."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, rows: Sequence[Row]) -> None:
         self.root = root
-        self.ready: dict[int, tuple[Path, Ran]] = {}
+        self.pool = ThreadPoolExecutor(os.cpu_count())
+        projects = {id(row.project): row.project for row in rows}
+        self.ready = {key: self.pool.submit(self._made, files, n) for n, (key, files) in enumerate(projects.items())}
+        self.performed = {row: self.pool.submit(self._perform, row, n) for n, row in enumerate(rows)}
 
-    def copy(self, files: Mapping[str, str], to: Path) -> Workspace:
-        """A directory in which the project was run, at another place than it ran."""
-        if id(files) not in self.ready:
-            self.ready[id(files)] = self._made(files)
-        path, ran = self.ready[id(files)]
-        assert ran.returncode == 0, ran
-        shutil.copytree(path, to, symlinks=True)
-        return Workspace(to)
+    def after(self, row: Row) -> After:
+        """The project after the row's edit and a run that must have succeeded."""
+        after = self.performed[row].result()
+        assert after.ran.returncode == 0, after.ran
+        return after
 
-    def _made(self, files: Mapping[str, str]) -> tuple[Path, Ran]:
-        path = self.root / f'project{len(self.ready)}'
-        path.mkdir()
-        workspace = Workspace(path)
+    def _made(self, files: Mapping[str, str], number: int) -> Path:
+        """The project after its first run."""
+        workspace = Workspace(self.root / f'project{number}')
         for name, text in files.items():
             workspace.write(name, text)
-        return path, workspace.run(**ENVIRON)
+        ran = workspace.run(**ENVIRON)
+        assert ran.returncode == 0, ran
+        return workspace.path
+
+    def _perform(self, row: Row, number: int) -> After:
+        """Edit and run a copy, which lies at another place than the project ran."""
+        path = self.root / f'row{number}' / 'work'
+        shutil.copytree(self.ready[id(row.project)].result(), path, symlinks=True)
+        workspace = Workspace(path)
+        row.apply(workspace)
+        return After(workspace, workspace.run(**{**ENVIRON, **row.environ}))
 
 
-def run(workspace: Workspace, row: Row) -> Ran:
-    """The run after the row's edit."""
-    row.apply(workspace)
-    ran = workspace.run(**{**ENVIRON, **row.environ})
-    assert ran.returncode == 0, ran
-    return ran
-
-
-def reasons(workspace: Workspace) -> dict[str, list[dict[str, str]]]:
-    """The plan's reasons by task, as data; tasks that are fresh have none."""
-    found = {}
-    for job, planned in json.loads(workspace.read('plan.json'))['jobs'].items():
-        for key, verdict in planned['verdicts'].items():
-            found[job if key == '-' else f'{job}[{key}]'] = verdict['reasons']
-    return found
-
-
-def must_rerun(workspace: Workspace, row: Row) -> None:
-    """Exactly the row's tasks run, each for a reason that names what was edited, and then there is nothing left to do."""
-    assert sorted(run(workspace, row).executed) == sorted(row.runs)
-    why = reasons(workspace)
+def must_rerun(after: After, row: Row) -> None:
+    """Exactly the row's tasks run, each for a reason that names what was edited."""
+    assert sorted(after.ran.executed) == sorted(row.runs), after.reasons
     for task in row.runs:
-        assert any(row.names in reason.get('name', '') for reason in why[task]), why[task]
-    assert workspace.run(**ENVIRON).executed == [], 'a run with nothing to do ran something'
+        assert any(row.names in reason.get('name', '') for reason in after.reasons[task]), after.reasons[task]
+
+
+def must_not_rerun(after: After) -> None:
+    """Nothing runs, and the plan agrees."""
+    assert after.ran.executed == [], after.reasons
+    assert after.reasons == {}
+
+
+def must_warn(after: After, row: Row) -> None:
+    """The run that followed said this of the job, once, with what to do about it."""
+    assert len(after.told) == 1, after.told
+    assert row.names in after.told[0]
+    assert all(cure in after.told[0] for cure in row.cures), after.told
+
+
+def must_not_warn(after: After) -> None:
+    """The run that followed ran the job and said nothing."""
+    assert after.ran.executed == ['uses']
+    assert after.ran.stderr == ''

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from tests.triggers.table import Projects, Row, must_rerun, project, table
 
 CLASSES = project('''
@@ -174,5 +172,5 @@ OF_MODEL = 'constructed by_instance by_bound'
             runs='registered', names='class Registry'),
     ]),
 )  # fmt: skip
-def test_the_jobs_that_use_the_class_run_again_and_say_why(row: Row, projects: Projects, tmp_path: Path) -> None:
-    must_rerun(projects.copy(row.project, tmp_path / 'work'), row)
+def test_the_jobs_that_use_the_class_run_again_and_say_why(row: Row, projects: Projects) -> None:
+    must_rerun(projects.after(row), row)

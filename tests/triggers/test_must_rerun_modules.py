@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from tests.conftest import Workspace
 from tests.triggers.table import Projects, Row, must_rerun, project, table
@@ -214,5 +213,5 @@ def moved(old: str, new: str) -> object:
         Row('the state of an instance of another module', 'unit.side = 1', 'unit.side = 2', file='shapes/square.py', runs='by_instance', names='shapes.unit'),
     ]),
 )  # fmt: skip
-def test_the_jobs_that_reach_it_run_again_and_say_why(row: Row, projects: Projects, tmp_path: Path) -> None:
-    must_rerun(projects.copy(row.project, tmp_path / 'work'), row)
+def test_the_jobs_that_reach_it_run_again_and_say_why(row: Row, projects: Projects) -> None:
+    must_rerun(projects.after(row), row)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-
-from tests.conftest import Workspace
 from tests.triggers.table import Projects, Row, must_rerun, project, table
 
 VALUES = project('''
@@ -173,5 +168,5 @@ def value_row(title: str, old: str, new: str, which: str) -> Row:
 
 
 @table((VALUES, [value_row(*edit) for edit in EDITS]))
-def test_the_job_that_uses_the_value_runs_again_and_names_it(row: Row, projects: Projects, tmp_path: Path) -> None:
-    must_rerun(projects.copy(row.project, tmp_path / 'work'), row)
+def test_the_job_that_uses_the_value_runs_again_and_names_it(row: Row, projects: Projects) -> None:
+    must_rerun(projects.after(row), row)
