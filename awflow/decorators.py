@@ -32,6 +32,7 @@ def job(
     batch: int | str | None = None,
     version: object = None,
     ignore: object = None,
+    packages: object = None,
     env: object = None,
     resume: bool | None = None,
     inputs: object = None,
@@ -46,7 +47,7 @@ def job(
     """
     options = {
         'cpus': cpus, 'memory': memory, 'gpus': gpus, 'timelimit': timelimit, 'retries': retries, 'throttle': throttle,
-        'batch': batch, 'version': version, 'ignore': ignore, 'env': env, 'resume': resume,
+        'batch': batch, 'version': version, 'ignore': ignore, 'packages': packages, 'env': env, 'resume': resume,
     }  # fmt: skip
     site = _site()
 

@@ -66,6 +66,7 @@ class Options:
         'gpus',
         'ignore',
         'memory',
+        'packages',
         'resume',
         'retries',
         'slurm',
@@ -84,6 +85,7 @@ class Options:
     batch: int
     version: str | None
     ignore: tuple[str, ...]
+    packages: tuple[str, ...]
     env: tuple[str, ...]
     slurm: Mapping[str, object]
 
@@ -235,6 +237,7 @@ READERS: Final[Mapping[str, tuple[Callable[[object], object], object, str]]] = {
     'batch': (_whole(1), 1, 'a whole number of at least 1: how many tasks one process runs in turn'),
     'version': (_text, None, "a short text or a number, such as '2'"),
     'ignore': (_names, (), "names that do not count in the fingerprint, such as ['rng']"),
+    'packages': (_names, (), "names of installed packages whose version counts, such as ['numpy']"),
     'resume': (_flag, False, 'True or False: a task that raises awflow.Requeue goes on later, where it stopped'),
     'env': (_names, (), "shell lines that run before the task on a cluster, such as ['module load gcc']"),
 }

@@ -75,11 +75,26 @@ class Subject:
 
 
 def code_components(job: Job, print_: Fingerprint) -> dict[str, str]:
-    """What all tasks of a job share: its code, or in place of it the version it was given."""
-    if job.options.version is not None:
-        version = job.options.version
-        return {'version': f'v:{xxh3_128_hexdigest(version.encode())} {version!r}'}
-    return dict(print_.components)
+    """What all tasks of a job share: its code, or in place of it the version it was given, and packages that shall count."""
+    version = job.options.version
+    components = dict(print_.components)
+    if version is not None:
+        components = {'version': f'v:{xxh3_128_hexdigest(version.encode())} {version!r}'}
+    for name in job.options.packages:
+        components[f'package {name}'] = _package(job, name)
+    return components
+
+
+def _package(job: Job, name: str) -> str:
+    from awflow.fingerprint.components import version_of
+
+    version = version_of(name)
+    if not version:
+        raise DefinitionError(
+            "job {job!r} counts the package '{package}', which is not installed here", 'Install it, or leave it out of packages=.',
+            job=job.name, package=name, site=job.site,
+        )  # fmt: skip
+    return f'v:{xxh3_128_hexdigest(version.encode())} {version}'
 
 
 def condition_components(job: Job, fingerprinter: Fingerprinter) -> dict[str, str]:

@@ -209,7 +209,7 @@ def _code(attempt: LastAttempt, digest: str) -> Iterator[tuple[str, str]]:
         value = shown(text)
         yield 'code', f'{name} = {value}' if value else name
     if attempt.record is not None:
-        used = (name.removeprefix('package ') for name in components if name.startswith('package '))
+        used = (name.removeprefix('package ') for name, text in components.items() if text == 'installed')
         for name, then, now in packages_since(attempt.workflow.store, attempt.record, used):
             yield 'note', f'package {name} {then} -> {now}: not counted'
 

@@ -86,6 +86,8 @@ def _fields(hasher: Hasher, cls: Any, node: Node) -> bytes:
             value = getattr(field, name, None)
             missing = type(value).__name__ == '_MISSING_TYPE'
             parts.append(b'-' if missing else hasher.encode(value, node, f'.{field.name}'))
+        if field.metadata:
+            parts.append(hasher.encode(field.metadata, node, f'.{field.name}.metadata'))
     return b''.join(parts)
 
 

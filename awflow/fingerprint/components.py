@@ -2,7 +2,7 @@
 
 code of f      a:<syntax tree or ->/b:<Python version>:<bytecode>     equal if either is
 global n       v:<value> 10000                                       what follows the digest is for display
-package numpy  installed
+package numpy  installed, or v:<version> 2.0.1 where the version was asked for
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Fingerprint:
     @property
     def packages(self) -> dict[str, str]:
         """Versions of the installed packages, by the name that is imported; '' where unknown. Takes milliseconds."""
-        return {name: _version(name) for name in sorted(self._packages)}
+        return {name: version_of(name) for name in sorted(self._packages)}
 
 
 def comparable(text: str) -> str:
@@ -98,7 +98,8 @@ def comparable(text: str) -> str:
     return text.partition(' ')[0]
 
 
-def _version(name: str) -> str:
+def version_of(name: str) -> str:
+    """The version of an installed package, by the name that is imported or that it is installed by; '' where unknown."""
     from importlib import metadata
 
     try:
