@@ -67,6 +67,11 @@ class Run:
         if self._driver is not None:
             self._driver.cancel()
 
+    def advice(self) -> list[str]:
+        """What the tasks of a run on Slurm that was watched (`lint=True`) should declare."""
+        linter = self._follower.linter if self._follower is not None else None
+        return linter.lines() if linter is not None else []
+
     def _submitted(self, driver: Driver) -> None:
         from awflow.backends.slurm.follow import Follower
 
@@ -234,6 +239,8 @@ def _submit(run: Run, planner: Planner, options: Mapping[str, object], progress:
     finally:
         if driver.frontier.skipped or run.counts:
             display.close()
+            for text in run.advice():
+                display.note(text)
 
 
 def _pool(planner: Planner, plan: Plan, workers: int | None) -> Any:

@@ -91,7 +91,8 @@ def _package(job: Job, name: str) -> str:
     version = version_of(name)
     if not version:
         raise DefinitionError(
-            "job {job!r} counts the package '{package}', which is not installed here", 'Install it, or leave it out of packages=.',
+            "job {job!r} counts the package '{package}', which is not installed here",
+            'Install it, or leave it out of packages=.',
             job=job.name, package=name, site=job.site,
         )  # fmt: skip
     return f'v:{xxh3_128_hexdigest(version.encode())} {version}'

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from time import monotonic
 
+from awflow.advice import Linter
 from awflow.plan import task_name
 from awflow.planner import PACE
 from awflow.session import BAD, Failure, failure_of
@@ -39,6 +40,7 @@ class Follower:
         self.failures: list[Failure] = []
         self.executed: list[str] = []
         self.counts: dict[str, int] = {}
+        self.linter = Linter(self.planner.survey, self.planner.place) if self.planner.lint else None
         self._seen = {task: driver.seen(task) for task in self.frontier.open}
         self._running: set[Row] = set()
         self._news = monotonic()
@@ -94,6 +96,8 @@ class Follower:
             self._close(task, outcome == 'succeeded', bytes.fromhex(record.end) or bytes(16), outcome, said[0])
             if outcome in BAD:
                 self._failed(task, outcome, said)
+            elif self.linter is not None and record.lint is not None:
+                self.linter.learn(subject.name, record.task, record.lint)
             return True
         return self._settled(task, state, subject.name, key)
 
