@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from awflow.errors import AwflowError, DefinitionError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,6 +21,8 @@ def install() -> None:
 
 def show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """The excepthook of a script that uses awflow."""
+    from awflow.errors import AwflowError, DefinitionError
+
     if isinstance(error, AwflowError):
         place = _place(trace) if isinstance(error, DefinitionError) and 'site' not in error.facts else ''
         print(f'{place}{kind.__name__}: {error}', file=sys.stderr)
