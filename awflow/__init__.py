@@ -59,7 +59,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(type(sys)):  # type: ignore[misc]
-    """This package, in which `job` is the decorator: importing the module of that name does not replace it."""
+    """A package in which `job` is the decorator: importing the module of that name does not replace it."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name != 'job' or not isinstance(value, type(sys)):

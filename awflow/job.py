@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from itertools import count
 
 from awflow.arity import arity, demands_value
 from awflow.arrays import Array
+from awflow.current import CURRENT
 from awflow.errors import DefinitionError, ResultError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Protocol
+    from typing import Any
 
+    from awflow.current import TaskContext
     from awflow.resources import Options
 
-    class TaskContext(Protocol):
-        """What a running task may ask about the rest of its workflow."""
-
-        def result(self, job: str, value: object) -> object: ...
-        def results(self, job: str) -> list[object]: ...
-        def job(self, name: str) -> Job: ...
-        def scheduled(self, name: str) -> Job | None: ...
-
-
-CURRENT: ContextVar[TaskContext | None] = ContextVar('awflow_task', default=None)
 STATUSES = ('success', 'failure', 'any')
 _serial = count()  # order of definition, nothing else
 

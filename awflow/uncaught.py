@@ -9,9 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
-ABOVE = os.path.dirname(os.path.dirname(os.path.realpath(__file__))) + os.sep + 'state' + os.sep
-
 
 def install() -> None:
     """Let Python show errors of awflow by `show`, and everything else as before. Interactive shells have their own ways."""
@@ -41,12 +38,17 @@ def _leave(status: int) -> None:
     os._exit(status)
 
 
+def _ours(path: str) -> bool:
+    here, real = (os.path.dirname(found(__file__)) for found in (os.path.abspath, os.path.realpath))
+    return path.startswith((here + os.sep, os.path.join(os.path.dirname(real), 'state') + os.sep))
+
+
 def _place(trace: TracebackType | None) -> str:
     """file:line of the innermost frame that is the user's."""
     place = ''
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
-        if not path.startswith((HERE, ABOVE)):
+        if not _ours(path):
             place = f'{path}:{trace.tb_lineno}: '
         trace = trace.tb_next
     return place
@@ -55,4 +57,4 @@ def _place(trace: TracebackType | None) -> str:
 def _from_awflow(trace: TracebackType | None) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_filename.startswith((HERE, ABOVE))
+    return trace is not None and _ours(trace.tb_frame.f_code.co_filename)

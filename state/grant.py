@@ -24,7 +24,9 @@ _PAUSE = 0.1
 class Grant:
     """A published entry in the hands of who acts for it. `number` is the generation of all that runs under it."""
 
-    __slots__ = ('_bytes', '_held', '_journal', '_looked', '_only', '_proc', '_reader', '_seen', 'entry', 'nonce', 'number')
+    __slots__ = (
+        '_bytes', '_held', '_journal', '_looked', '_only', '_proc', '_reader', '_seen', '_writer', 'entry', 'nonce', 'number',
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Grant:
         self._reader = reader
         self._proc = proc
         self._journal: Journal | None = None
+        self._writer = ''
         self._looked = reader.disk.monotonic()
         self._held = True
         self._seen = {number}
@@ -49,15 +52,21 @@ class Grant:
 
     @property
     def journal(self) -> Journal:
-        """Where to record what runs under this claim; the file is made by the first append."""
+        """Where to record what runs under this claim; the file is made by the first append. The claim's processes on a host
+        share it, since appends through one kernel do not collide.
+        """
         if self._journal is None:
-            self._journal = open_journal(self._reader, self._proc, self.number, self.nonce)
+            self._journal = Journal(
+                self._reader.disk, self._reader.layout.ledger, journal_stem(self.number, self.nonce, self.writer)
+            )
         return self._journal
 
     @property
     def writer(self) -> str:
         """What names the processes of this host that act for the claim, in the names of files."""
-        return writer_of(self._reader, self._proc)
+        if not self._writer:
+            self._writer = writer_of(self._reader, self._proc)
+        return self._writer
 
     @property
     def synced(self) -> dict[str, int]:
@@ -118,11 +127,6 @@ class Grant:
         higher = [entry for number, entry in state.claims.items() if number > self.number]
         shared = [task for entry in higher for task in entry.shared_with(claim) if self._only is None or task in self._only]
         return all(state.finished(self.number, *task) for task in shared)
-
-
-def open_journal(reader: Reader, proc: Proc, number: int, nonce: str) -> Journal:
-    """The journal of a claim on this host; its processes share it, since appends through one kernel do not collide."""
-    return Journal(reader.disk, reader.layout.ledger, journal_stem(number, nonce, writer_of(reader, proc)))
 
 
 def writer_of(reader: Reader, proc: Proc) -> str:

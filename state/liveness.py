@@ -65,8 +65,8 @@ class Proc:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding='ascii', errors='replace') as file:
-            return file.read()
+        with open(path, 'rb') as file:  # a text file would load the codec first
+            return str(file.read(), 'ascii', 'replace')
     except OSError:
         return ''
 

@@ -6,7 +6,6 @@ import errno
 import os
 
 from awflow.errors import StateLockedError
-from awflow.state.digests import Digests
 from awflow.state.fs import Disk
 from awflow.state.layout import Layout, accessing, lacks_links, no_links, prepare
 from awflow.state.ledger import TEMPORARY, Entry, claim_name, encode_keys
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from typing import Any
 
+    from awflow.state.digests import Digests
     from awflow.state.grant import Grant
     from awflow.state.record import Record
     from awflow.state.turn import Turn
@@ -70,6 +70,8 @@ class Store:
 
     def digests(self) -> Digests:
         """The cache of content digests of this workflow."""
+        from awflow.state.digests import Digests
+
         return Digests(self.layout.digests, self.disk)
 
     def evidence(self, state: State) -> dict[int, Evidence]:

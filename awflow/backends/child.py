@@ -11,7 +11,6 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-import signal
 import sys
 import types
 
@@ -21,12 +20,14 @@ from awflow.backends.worker import Terminated, perform, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    import signal
     from collections.abc import Callable
     from typing import Any, Final, NoReturn
 
     from awflow.backends.context import Tools
     from awflow.backends.payload import Definition
+else:
+    import _signal as signal  # without the enums around it, which take longer to load than all that is here
 
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -44,10 +45,10 @@ class Alarm:
 
 
 class Child:
-    """Performs orders in turn, and reports each over its channel to the driver."""
+    """Performs orders in turn. Of the two descriptors of `channel` it reports over the first, and hears by the second."""
 
-    def __init__(self, channel: socket.socket, output: int, load: Callable[[], Definition], tools: Tools) -> None:
-        self.channel = channel
+    def __init__(self, channel: tuple[int, int], output: int, load: Callable[[], Definition], tools: Tools) -> None:
+        self.mouth, self.ear = channel
         self.output = output
         self.load = load
         self.tools = tools
@@ -86,10 +87,10 @@ class Child:
 
     def _work(self, orders: list[dict[str, Any]]) -> None:
         for n, order in enumerate(orders):
-            self.channel.sendall(pack({'began': n, 'pid': os.getpid()}))
+            self._say({'began': n, 'pid': os.getpid()})
             report = self._perform(order)
             _flush()
-            self.channel.sendall(pack({'reported': n, 'report': report}))
+            self._say({'reported': n, 'report': report})
             if n + 1 == len(orders) or self.alarm.rang:
                 return
             self._await_go()
@@ -118,10 +119,15 @@ class Child:
             return {**report, 'outcome': 'cancelled', 'error': {'type': 'Terminated', 'line': 'caught by the function'}}
         return report
 
+    def _say(self, message: dict[str, Any]) -> None:
+        rest = pack(message)
+        while rest:
+            rest = rest[os.write(self.mouth, rest) :]
+
     def _await_go(self) -> None:
         """Until the driver has read this task's output, so that none of it is taken for the next one's."""
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-        if not self.channel.recv(1):
+        if not os.read(self.ear, 1):
             raise Terminated('the driver is gone')
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
 

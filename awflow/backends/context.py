@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import pickle
-from contextlib import contextmanager
 
 import xxhash
 
+from awflow import stopping
+from awflow.backends import unpickling
+from awflow.current import CURRENT
 from awflow.elements import SINGLE, key_of, keys_of
 from awflow.errors import FingerprintError, ResultError, StateCorruptError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextvars import Token
     from typing import Any
 
     from awflow.backends.lint import Watch
@@ -25,14 +27,29 @@ if TYPE_CHECKING:
 
 
 class TaskContext:
-    """The running task, as `job.result(...)` inside its function sees it."""
+    """The running task, as `job.result(...)` inside its function sees it; entered while the function runs."""
 
-    def __init__(self, definition: Definition, order: dict[str, Any], payload: Payload) -> None:
+    def __init__(
+        self, definition: Definition, order: dict[str, Any], payload: Payload, near: Callable[[], bool] | None = None
+    ) -> None:
+        self._near = near
+        self._token: Token[Any] | None = None
         self.definition = definition
         self.order = order
         self.payload = payload
         self._state: Any = None
         self._jobs: dict[str, Job] = {}
+
+    def __enter__(self) -> TaskContext:
+        stopping.entered(
+            self._near or stopping.before(self.order.get('limit')), stopping.place(workflow_directory(self.order), self.order)
+        )
+        self._token = CURRENT.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._token is not None, 'it was entered'
+        CURRENT.reset(self._token)
 
     def job(self, name: str) -> Job:
         """A job that the task's function refers to, with those of its edges whose other end the payload knows."""
@@ -153,7 +170,7 @@ def load_result(directory: str, stored: dict[str, Any]) -> object:
         raise ResultError('a stored result is gone', 'Run its task again.', file=path) from None
     if len(data) != stored['bytes'] or ('sum' in stored and xxhash.xxh3_64_hexdigest(data) != stored['sum']):
         raise StateCorruptError('a stored result is damaged', 'Run its task again.', file=path, at=stored['at'])
-    return pickle.loads(data)
+    return unpickling.loads(data)
 
 
 class Tools:
@@ -175,20 +192,9 @@ class Tools:
             self._digests = Digests(Layout(order['state'], order['workflow']).digests, Disk())
             self._digests.of(__file__)  # any file will do: the cache is read now, not in every task
 
-    @contextmanager
-    def context(self, definition: Definition, order: dict[str, Any]) -> Iterator[TaskContext]:
-        """While it lasts, references to jobs find the task that uses them."""
-        from awflow import stopping
-        from awflow.job import CURRENT
-
-        kept = stopping.place(workflow_directory(order), order)
-        stopping.entered(self._near or stopping.before(order.get('limit')), kept)
-        context = TaskContext(definition, order, self._payload)
-        token = CURRENT.set(context)
-        try:
-            yield context
-        finally:
-            CURRENT.reset(token)
+    def context(self, definition: Definition, order: dict[str, Any]) -> TaskContext:
+        """While it lasts (with ...:), references to jobs find the task that uses them."""
+        return TaskContext(definition, order, self._payload, self._near)
 
     def watch(self, order: dict[str, Any]) -> Watch | None:
         """What will see the files that the task uses, if its order asks for that. One a process: it cannot be removed."""
@@ -210,6 +216,8 @@ class Tools:
 
     def outputs(self, definition: Definition, value: object, order: dict[str, Any]) -> list[str]:
         """The paths that the declared outputs name."""
+        if not definition.outputs:
+            return []
         from awflow.specs import expand_outputs
 
         return expand_outputs(definition.outputs, value, _label(definition, order), definition.name)

@@ -13,16 +13,15 @@ reading it as soon as it can be seen.
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
-import struct
 import sys
 import types
 
 import xxhash
 
+from awflow.backends import unpickling
 from awflow.errors import BackendError, FingerprintError, RunError, StateAccessError, StateCorruptError
+from awflow.state import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from awflow.job import Condition
 
 MAGIC: Final = b'awflow\x00\x01'
-HEAD: Final = struct.Struct('<8sQQ')
+WORD: Final = 8  # bytes of the magic, the size and the digest
 MODULES: Final = ''  # no job has an empty name
 
 
@@ -117,8 +116,9 @@ def write(
     }
     if plans:
         index['plans'] = _placed(plans, sum(map(len, parts.values())))
-    body = json.dumps(index, separators=(',', ':')).encode('ascii')
-    _create(path, [HEAD.pack(MAGIC, len(body), xxhash.xxh3_64_intdigest(body)), body, *parts.values(), *(plans or {}).values()])
+    body = jsontext.dumps(index)
+    head = [MAGIC, *(number.to_bytes(WORD, 'little') for number in (len(body), xxhash.xxh3_64_intdigest(body)))]
+    _create(path, [*head, body, *parts.values(), *(plans or {}).values()])
 
 
 def _placed(parts: Mapping[str, bytes], offset: int = 0) -> dict[str, tuple[int, int, str]]:
@@ -213,7 +213,7 @@ class Payload:
             self._guard = SourceGuard(self._sources)
             sys.meta_path.insert(0, self._guard)
             self._restore_modules()
-        definition: Definition = pickle.loads(self._part(name))
+        definition: Definition = unpickling.loads(self._part(name))
         return definition
 
     def plan(self, name: str) -> bytes:
@@ -226,7 +226,7 @@ class Payload:
             return
         sys.modules.update((name, _empty(name, *place)) for name, place in self._by_value.items())
         try:
-            for name, state in pickle.loads(self._part(MODULES)).items():
+            for name, state in unpickling.loads(self._part(MODULES)).items():
                 vars(sys.modules[name]).update(state)
         except Exception:  # noqa: BLE001  a value of the user's that pickles but does not unpickle
             for name in self._by_value:
@@ -234,13 +234,12 @@ class Payload:
 
     def _index(self) -> dict[str, Any]:
         with open(self.path, 'rb') as file:
-            head = file.read(HEAD.size)
-            magic, size, digest = HEAD.unpack(head) if len(head) == HEAD.size else (b'', 0, 0)
-            body = file.read(size)
+            magic, size, digest = file.read(WORD), *(int.from_bytes(file.read(WORD), 'little') for _ in range(2))
+            body = file.read(size) if magic == MAGIC else b''
         if magic != MAGIC or xxhash.xxh3_64_intdigest(body) != digest:
             raise StateCorruptError('the payload is damaged', 'Schedule again.', file=self.path)
-        self._start = HEAD.size + size
-        index: dict[str, Any] = json.loads(body)
+        self._start = 3 * WORD + size
+        index: dict[str, Any] = jsontext.loads(body)
         return index
 
     def _part(self, name: str) -> bytes:

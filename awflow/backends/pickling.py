@@ -30,9 +30,11 @@ import types
 
 import cloudpickle
 
+from awflow.backends.unpickling import cached_again, empty_generic, fill_generic, namespace, travelled_module
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any, Final
 
     Modules = Mapping[str, types.ModuleType]
@@ -42,18 +44,6 @@ RLOCK: Final = type(threading.RLock())
 CACHED: Final = type(functools.lru_cache(lambda: None))
 OF_GENERIC: Final = frozenset({'register', 'dispatch', 'registry', '_clear_cache'})
 REMADE: Final = frozenset({'__builtins__', '__cached__', '__loader__', '__spec__'})  # by the machinery at the other end
-
-
-def travelled_module(name: str) -> types.ModuleType:
-    """The module of that name at the reader's end: it travelled, or it is imported there."""
-    if name not in sys.modules:
-        __import__(name)
-    return sys.modules[name]
-
-
-def namespace(name: str) -> dict[str, Any]:
-    """The globals of a module at the reader's end."""
-    return vars(travelled_module(name))
 
 
 class Namespace:
@@ -68,27 +58,11 @@ class Namespace:
         return namespace, (self.name,)
 
 
-def _cached_again(function: Callable[..., Any], parameters: dict[str, Any]) -> object:
-    return functools.lru_cache(**parameters)(function)
-
-
-def _empty_generic(*_: Any) -> Any:
-    return functools.singledispatch(_empty_generic)
-
-
-def _fill_generic(generic: Any, state: tuple[dict[str, Any], dict[type, Any]]) -> None:
-    attributes, implementations = state
-    for name, value in attributes.items():
-        setattr(generic, name, value)
-    for cls, function in implementations.items():
-        generic.register(cls, function)
-
-
 def _reduce_generic(generic: Any) -> tuple[object, ...]:
     """A `singledispatch` function is made empty and filled later, for its implementations may call it."""
     named = {name: getattr(generic, name) for name in ('__module__', '__name__', '__qualname__', '__doc__')}
     attributes = {name: value for name, value in vars(generic).items() if name not in OF_GENERIC}
-    return _empty_generic, (), ({**named, **attributes}, dict(generic.registry)), None, None, _fill_generic
+    return empty_generic, (), ({**named, **attributes}, dict(generic.registry)), None, None, fill_generic
 
 
 def _reduce_stream(stream: io.TextIOWrapper) -> tuple[object, ...]:
@@ -138,7 +112,7 @@ class Transport(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(value, types.ModuleType) and self._modules.get(value.__name__) is value:
             return travelled_module, (value.__name__,)
         if type(value) is CACHED and not _importable(value):
-            return _cached_again, (value.__wrapped__, value.cache_parameters())
+            return cached_again, (value.__wrapped__, value.cache_parameters())
         if type(value) is types.FunctionType and vars(value).keys() >= OF_GENERIC and not _importable(value):
             return _reduce_generic(value)
         reduced = super().reducer_override(value)

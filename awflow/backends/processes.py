@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Container, Iterator
     from typing import Final
+else:
+    import _signal as signal  # without the enums around it
 
 LIBC: Final = ctypes.CDLL(None, use_errno=True)
 SET_PDEATHSIG: Final = 1  # prctl(2)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import struct
+from awflow.state import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Final
 
-LENGTH: Final = struct.Struct('>I')
+LENGTH: Final = 4  # bytes, big-endian
 
 
 def pack(message: object) -> bytes:
     """The message as it travels; non-ASCII is escaped, so file names that are no Unicode survive."""
-    body = json.dumps(message, separators=(',', ':')).encode('ascii')
-    return LENGTH.pack(len(body)) + body
+    body = jsontext.dumps(message)
+    return len(body).to_bytes(LENGTH, 'big') + body
 
 
 class Unpacker:
@@ -30,10 +29,10 @@ class Unpacker:
     def feed(self, data: bytes) -> Iterator[Any]:
         """The messages that are complete now. What comes after the last whole one is kept for the next call."""
         self._data += data
-        while len(self._data) >= LENGTH.size:
-            end = LENGTH.size + LENGTH.unpack_from(self._data)[0]
+        while len(self._data) >= LENGTH:
+            end = LENGTH + int.from_bytes(self._data[:LENGTH], 'big')
             if len(self._data) < end:
                 return
-            body = bytes(self._data[LENGTH.size : end])
+            body = bytes(self._data[LENGTH:end])
             del self._data[:end]
-            yield json.loads(body)
+            yield jsontext.loads(body)

@@ -12,14 +12,13 @@ answer is told in the report. It decides nothing: raising means that it did not 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
-from contextlib import nullcontext
 
 from awflow.outcome import outcome_digest
 from awflow.proofs import remembered
+from awflow.state import jsontext
 from awflow.stopping import Requeue
 
 TYPE_CHECKING = False
@@ -49,6 +48,14 @@ class Failure(Exception):
     def __init__(self, kind: str, line: str, code: int = 1) -> None:
         super().__init__(kind, line, code)
         self.kind, self.line, self.code = kind, line, code
+
+
+class Unseen:
+    """A context in which nobody looks."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 def perform(definition: Definition, order: dict[str, Any], tools: Tools) -> Report:
@@ -146,7 +153,7 @@ class Performance:
             self.report['lint'] = self.watch.findings(self.report['inputs'], self.report['outputs'])
 
     def _seen(self, what: str) -> AbstractContextManager[None]:
-        return nullcontext() if self.watch is None else self.watch.during(what)
+        return Unseen() if self.watch is None else self.watch.during(what)
 
     def _value(self) -> object:
         return None if self.definition.array is None else self.definition.array.value(self.order['position'])
@@ -233,7 +240,7 @@ def environment(order: dict[str, Any]) -> dict[str, str]:
     """What the order adds to the environment; no device list means that the machine's own stays."""
     added = dict(order.get('env') or {})
     if order.get('parent'):
-        added['AWFLOW_PARENT'] = json.dumps(order['parent'])  # whose task a schedule within it belongs to
+        added['AWFLOW_PARENT'] = jsontext.dumps(order['parent']).decode()  # whose task a schedule within it belongs to
     if order.get('cuda') is not None:
         added['CUDA_VISIBLE_DEVICES'] = order['cuda']
     return added

@@ -166,8 +166,8 @@ class Zygote:
             self.trouble = error
 
     def _launch(self, slot: int, orders: list[dict[str, Any]]) -> None:
-        output, channel = self.descriptors.popleft(), socket.socket(fileno=self.descriptors.popleft())
-        channel.setblocking(True)
+        output, channel = self.descriptors.popleft(), self.descriptors.popleft()
+        os.set_blocking(channel, True)
         load = self._job(orders[0], output)
         self.clean[slot] = 0
         me = os.getpid()
@@ -179,11 +179,11 @@ class Zygote:
             pid = -1
         if pid == 0:
             assert self.tools is not None or self.trouble is not None, 'launched before the payload was named'
-            child = Child(channel, output, load, self.tools)  # type: ignore[arg-type]  # not used if load raises
+            child = Child((channel, channel), output, load, self.tools)  # type: ignore[arg-type]  # not used if load raises
             child.live(orders, me, lambda: self.clean.__setitem__(slot, 1))
         if pid > 0:
             self.tasks[pid] = self.slots[slot] = Task(slot, pid)
-        channel.close()
+        os.close(channel)
         os.close(output)
 
     def _job(self, order: dict[str, Any], output: int) -> Callable[[], Definition]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import importlib
 import json
 import pickle
+import struct
 import sys
 import textwrap
 
 import pytest
 
-from awflow.backends.payload import HEAD, Payload
+from awflow.backends.payload import Payload
 from awflow.backends.pool import Exited
 from awflow.errors import BackendError, FingerprintError, StateAccessError, StateCorruptError
 
+HEAD = struct.Struct('<8sQQ')
 UNPICKLABLE = "open('/dev/null', 'w')"
 
 

@@ -8,9 +8,6 @@ when something is written; reports come over a channel (child.py says how).
 from __future__ import annotations
 
 import os
-import select
-import signal
-import socket
 from time import monotonic
 
 from awflow.backends.child import Child
@@ -19,12 +16,15 @@ from awflow.backends.wire import Unpacker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import Any, Final
 
     from awflow.backends.context import Tools
     from awflow.backends.payload import Definition
     from awflow.backends.tasklog import TaskLog
+else:
+    import _signal as signal  # without the enums around it
 
 PIECE: Final = 1 << 16
 TELL: Final = 10.0  # seconds after which a task that was to go on by itself is told to end
@@ -45,26 +45,26 @@ class Watched:
         self.usage = (0.0, 0.0, 0)
         self.told: float | None = None  # when the end was asked for
         self._messages = Unpacker()
-        self._output = self._channel = -1
+        self._output = self._reports = self._go = -1
 
     def start(self) -> None:
         """Fork."""
-        output, theirs = os.pipe2(os.O_CLOEXEC)
-        channel, child = socket.socketpair()
+        self._output, output = os.pipe2(os.O_CLOEXEC)
+        self._reports, mouth = os.pipe2(os.O_CLOEXEC)
+        ear, self._go = os.pipe2(os.O_CLOEXEC)
         me = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            os.close(output)
-            channel.close()
+            for descriptor in (self._output, self._reports, self._go):
+                os.close(descriptor)
             signal.set_wakeup_fd(-1)
             signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it is this process that is told, and the task asks it
-            Child(child, theirs, self.load, self.tools).live(self.orders, me, lambda: None)
-        child.close()
-        os.close(theirs)
-        os.set_blocking(output, False)
-        channel.setblocking(False)
-        self._output, self._channel = output, channel.detach()
+            Child((mouth, ear), output, self.load, self.tools).live(self.orders, me, lambda: None)
+        for descriptor in (output, mouth, ear):
+            os.close(descriptor)
+        for descriptor in (self._output, self._reports):
+            os.set_blocking(descriptor, False)
 
     def end(self, gently: bool) -> None:
         """Ask the child to end, or (gently) only note that it will have to."""
@@ -81,8 +81,10 @@ class Watched:
         tick: Callable[[], None],
     ) -> None:
         """Until the child has ended, and all that it wrote is in its log."""
+        import select  # when the child is under way
+
         poll = select.poll()
-        for descriptor in (self._output, self._channel, wakeup):
+        for descriptor in (self._output, self._reports, wakeup):
             poll.register(descriptor, select.POLLIN)
         while self.status is None:
             ready = {descriptor for descriptor, _ in poll.poll(200 if self.told else 1000)}
@@ -90,16 +92,16 @@ class Watched:
                 os.read(wakeup, 4096)
             if self._output in ready and not self._drain(PIECE):
                 poll.unregister(self._output)
-            if self._channel in ready and not self._hear(began, reported):
-                poll.unregister(self._channel)
+            if self._reports in ready and not self._hear(began, reported):
+                poll.unregister(self._reports)
             self._press()
             tick()
             self._reap()
         while self._drain(1 << 30):
             continue
         self._hear(began, reported)
-        os.close(self._output)
-        os.close(self._channel)
+        for descriptor in (self._output, self._reports, self._go):
+            os.close(descriptor)
 
     def _press(self) -> None:
         if self.told is not None and monotonic() - self.told > GRACE:
@@ -130,8 +132,8 @@ class Watched:
 
     def _hear(self, began: Callable[[int], None], reported: Callable[[int, dict[str, Any]], None]) -> bool:
         try:
-            data = os.read(self._channel, 1 << 18)
-        except (BlockingIOError, ConnectionResetError):
+            data = os.read(self._reports, 1 << 18)
+        except BlockingIOError:
             return True
         for message in self._messages.feed(data):
             if 'began' in message:
@@ -141,8 +143,14 @@ class Watched:
             self._drain(PIECE * 16)
             reported(message['reported'], message['report'])
             if message['reported'] + 1 < len(self.orders) and self.told is None:
-                os.write(self._channel, b'g')
+                self._let_go_on()
         return bool(data)
+
+    def _let_go_on(self) -> None:
+        try:
+            os.write(self._go, b'g')
+        except BrokenPipeError:  # it has ended since
+            pass
 
     def peak(self) -> int:
         """Bytes of memory that the child was seen to use at most."""
@@ -174,9 +182,15 @@ def outcome_of(
         return ('put back' if later else outcome), told
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+        name = _called(number)
         hint = f', perhaps out of memory ({peak / 2**20:.0f} MiB seen)' if number == signal.SIGKILL else ''
         return 'crashed', {'error': {'type': name, 'line': f'its process was killed by {name}{hint}'}}
     code = os.WEXITSTATUS(status)
     line = f'its process ended with status {code} before the function returned'
     return 'failed', {'exit': code, 'error': {'type': 'Exit', 'line': line}}
+
+
+def _called(number: int) -> str:
+    from signal import Signals
+
+    return Signals(number).name if number in set(Signals) else str(number)

@@ -5,14 +5,14 @@ were not submitted. So every job has a part in the payload, of which a task read
 part is JSON for what all rows share and, behind it, a fragment of JSON for each row that differs, found by an index: a
 task of 100,000 does not parse what concerns the others.
 
-    u32 size of the head, head, u32 offset of each fragment's end, fragments; all behind zlib
+    one byte: whether zlib packed the rest   u32 size of the head, head, u32 offset of each fragment's end, fragments
+
+Numbers are little-endian.
 """
 
 from __future__ import annotations
 
-import json
-import zlib
-from array import array
+from awflow.state import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ DONE: Final = 'd'  # not submitted: it counts as succeeded
 OPEN: Final = 'o'  # not submitted: nobody ever ran it, or it was skipped; it counts as not succeeded
 ELSEWHERE: Final = 'e'  # another run performs it
 
+PLAIN, PACKED = b'-', b'z'
+LARGE: Final = 1 << 16  # bytes from which on a part is packed: below, that costs a task more than reading them
+WORD: Final = 4
+
 
 class Manifest:
     """One job's part. `fragment(row)` is what concerns that row alone."""
@@ -33,14 +37,13 @@ class Manifest:
     __slots__ = ('_ends', '_fragments', 'head', 'job')
 
     def __init__(self, data: bytes) -> None:
-        raw = zlib.decompress(data)
-        size = int.from_bytes(raw[:4], 'little')
-        self.head: dict[str, Any] = json.loads(raw[4 : 4 + size])
+        raw = _unpacked(data)
+        first = WORD + int.from_bytes(raw[:WORD], 'little')
+        self.head: dict[str, Any] = jsontext.loads(raw[WORD:first])
         self.job: str = self.head['job']
-        count = self.head['fragments']
-        self._ends = array('I')
-        self._ends.frombytes(raw[4 + size : 4 + size + 4 * count])
-        self._fragments = raw[4 + size + 4 * count :]
+        last = first + WORD * self.head['fragments']
+        self._ends = raw[first:last]
+        self._fragments = raw[last:]
 
     @property
     def count(self) -> int:
@@ -65,23 +68,37 @@ class Manifest:
 
     def fragment(self, row: int) -> dict[str, Any]:
         """What concerns one row alone; {} if there is nothing."""
-        if row >= len(self._ends):
-            return {}
-        first = self._ends[row - 1] if row else 0
-        part = self._fragments[first : self._ends[row]]
-        found: dict[str, Any] = json.loads(part) if part else {}
+        part = self._fragments[self._end(row - 1) : self._end(row)]
+        found: dict[str, Any] = jsontext.loads(part) if part else {}
         return found
+
+    def _end(self, row: int) -> int:
+        """Where a fragment ends; no row has one behind the last that does."""
+        return int.from_bytes(self._ends[WORD * row : WORD * (row + 1)], 'little') if row >= 0 else 0
 
 
 def packed(head: Mapping[str, Any], fragments: Mapping[int, Mapping[str, Any]]) -> bytes:
     """A part as it is written."""
-    ends, parts = array('I'), bytearray()
+    ends, parts = bytearray(), bytearray()
     for row in range(max(fragments, default=-1) + 1):
         if row in fragments:
-            parts += json.dumps(fragments[row], separators=(',', ':')).encode('ascii')
-        ends.append(len(parts))
-    body = json.dumps({**head, 'fragments': len(ends)}, separators=(',', ':')).encode('ascii')
-    return zlib.compress(len(body).to_bytes(4, 'little') + body + ends.tobytes() + bytes(parts), 1)
+            parts += jsontext.dumps(fragments[row])
+        ends += len(parts).to_bytes(WORD, 'little')
+    body = jsontext.dumps({**head, 'fragments': len(ends) // WORD})
+    raw = b''.join((len(body).to_bytes(WORD, 'little'), body, ends, parts))
+    if len(raw) < LARGE:
+        return PLAIN + raw
+    import zlib
+
+    return PACKED + zlib.compress(raw, 1)
+
+
+def _unpacked(data: bytes) -> memoryview:
+    if data[:1] == PLAIN:
+        return memoryview(data)[1:]
+    import zlib
+
+    return memoryview(zlib.decompress(memoryview(data)[1:]))
 
 
 def joined(marks: Sequence[str]) -> str:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import signal
 import sys
 
 from awflow.backends.slurm.chronicle import Chronicle
@@ -22,12 +21,15 @@ from awflow.backends.slurm.signs import Signs, output_of, slurm_facts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Any, Final, NoReturn
 
     from awflow.backends.slurm.attempt import Watched
     from awflow.backends.slurm.element import Row
     from awflow.backends.tasklog import TaskLog
     from awflow.state.view import State
+else:
+    import _signal as signal  # without the enums around it
 
 HOLDS: Final = 60.0  # seconds between looks whether the claim still stands
 SKIPPED: Final = 75  # exit status of what did not run: no success for what Slurm lets wait for it
