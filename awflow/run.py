@@ -66,6 +66,8 @@ class Run:
         """Cancel what of it is in the queue; of a local run nothing runs any more."""
         if self._driver is not None:
             self._driver.cancel()
+        if self._follower is not None:
+            self._follower.expect_silence()
 
     def advice(self) -> list[str]:
         """What the tasks of a run on Slurm that was watched (`lint=True`) should declare."""

@@ -59,6 +59,11 @@ class Follower:
             pause = FIRST_PAUSE if moved else min(1.5 * pause, LONGEST_PAUSE)
             self.store.disk.sleep(pause)
 
+    def expect_silence(self) -> None:
+        """Tasks were cancelled: those that waited leave without a word, so Slurm is asked soon."""
+        self._news = monotonic() - QUIET + 1
+        self._asked = self._news - PACE
+
     def look(self) -> bool:
         """Take in what has happened since; whether anything has."""
         state = self.store.read()
