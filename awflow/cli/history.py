@@ -89,9 +89,9 @@ def _signed(record: Record) -> str:
 
     from awflow.cli.units import moment
 
-    note = f' ({record.note})' if record.note and not record.adopted else ''
     if not record.by:
-        return note
+        return ''
+    note = f' ({record.note})' if record.note else ''
     when = moment(float(record.by.get('time', 0.0)), time())
     return f', by {record.by.get("user", "somebody")} on {record.by.get("host", "?")}, {when}{note}'
 

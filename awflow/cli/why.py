@@ -149,6 +149,8 @@ def _happened(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]
 
     from awflow.cli.units import duration, moment, size
 
+    if record.note and not (record.by or record.adopted or record.note.startswith('ran because ')):
+        yield 'note', record.note
     if record.exit:
         yield 'exit', f'status {record.exit}'
     if record.signal:
