@@ -132,12 +132,13 @@ class Planner:
 
     def _link(self) -> None:
         numbers = {job: number for number, job in enumerate(self.order)}
+        files = any(subject.job.input_specs for subject in self.subjects)
         for subject in self.subjects:
             for edge in subject.job.edges:
                 upstream = self.subjects[numbers[edge.job]]
                 partners = _partners(subject, upstream) if edge.each else None
                 subject.links.append(Link(upstream.number, upstream.name, edge.status, partners))
-                if any(s.job.input_specs for s in self.subjects):
+                if files:
                     subject.above |= upstream.above | {upstream.number}
 
     def _mark(self) -> None:

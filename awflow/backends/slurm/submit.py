@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from time import monotonic
 
 from awflow.backends.slurm.handed import COMPLETE, comment, submitted
 from awflow.backends.slurm.request import arguments, batch_script, escaped
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from awflow.state.layout import Layout
     from awflow.subject import Subject
 
+SYNCED: Final = 1.0  # seconds for which facts may be lost in a power cut: the queue knows them too, by the claim's nonce
 AT_ONCE: Final = 8  # commands under way; more do not make slurmctld faster
 
 
@@ -67,6 +69,7 @@ class Submission:
         self.pieces = shape.pieces
         self.site = site
         self.ids: list[str] = []
+        self._synced = monotonic()
 
     def hand_in(self, progress: Callable[[int], None] = lambda number: None) -> None:
         """All pieces. Raises SlurmError after cancelling what was handed in, if one is refused."""
@@ -136,7 +139,9 @@ class Submission:
             facts.append({COMPLETE: True, 'commands': dict(self.slurm.counts)})
         self.ids += [piece.id for piece in pieces]
         self.grant.journal.append(facts)
-        self.grant.sync()
+        if last or monotonic() - self._synced > SYNCED:
+            self.grant.sync()
+            self._synced = monotonic()
 
     def _name(self, piece: Piece) -> str:
         return self.subjects[piece.job].name if piece.job >= 0 else ''
