@@ -81,14 +81,15 @@ class _Reader:
         self.variables = own + cells + code.co_freevars if sys.version_info >= (3, 11) else code.co_cellvars + code.co_freevars
 
     def read(self) -> Names:
+        looked_at, reads = LOOKED_AT, READS
         for operation, argument in instructions(self.code):
-            if self.chain and operation in READS:
-                self.chain.append(self._name(operation, argument))
-            else:
-                if self.chain:
-                    self._finish(operation, argument)
-                if operation in LOOKED_AT:
-                    self._look(operation, argument)
+            if self.chain:
+                if operation in reads:
+                    self.chain.append(self._name(operation, argument))
+                    continue
+                self._finish(operation, argument)
+            if operation in looked_at:
+                self._look(operation, argument)
         return self.names
 
     def _name(self, operation: int, argument: int) -> str:

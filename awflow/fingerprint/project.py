@@ -125,7 +125,15 @@ def _folder(path: str) -> str:
 
 def _places() -> tuple[str, tuple[str, ...]]:
     """Folder of the standard library, and those below which nothing is the user's own."""
-    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
-    return _folder(os.path.dirname(os.__file__)), tuple(
-        _folder(os.path.join(prefix, part)) for prefix in prefixes for part in ('lib', 'lib64')
-    )
+    prefixes = [os.path.realpath(prefix) for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix}]
+    installed = [_linked(f'{prefix}/{part}') for prefix in prefixes for part in ('lib', 'lib64')]
+    return _folder(os.path.dirname(os.__file__)), tuple(installed)
+
+
+def _linked(folder: str) -> str:
+    """A folder whose parents are real: one question instead of one for each of them."""
+    try:
+        os.readlink(folder)
+    except OSError:  # no link, or not there
+        return os.path.join(folder, '')
+    return _folder(folder)
