@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from types import FunctionType
 
@@ -19,10 +20,11 @@ STANDARD: Final = 'standard'  # Python itself: not recorded
 class Project:
     """Tells the user's code under `root` from installed packages and from Python's own library."""
 
-    __slots__ = ('_files', '_modules', '_places', 'root')
+    __slots__ = ('_files', '_modules', '_places', '_real', 'root')
 
     def __init__(self, root: str) -> None:
-        self.root = _folder(root)
+        self._real: dict[str, str] = {}
+        self.root = self._folder(root)
         self._files: dict[str, str] = {}
         self._modules: dict[str, str] = {}
         self._places: tuple[str, tuple[str, ...]] | None = None
@@ -30,7 +32,7 @@ class Project:
     def trust(self, function: FunctionType) -> None:
         """Count the file of a job's function as the user's own, even outside the root, if it is not installed."""
         filename = function.__code__.co_filename
-        if self._owner(os.path.realpath(filename)) is None:
+        if self._owner(self._followed(filename)) is None:
             self._files[filename] = LOCAL
 
     def of_function(self, function: FunctionType) -> str:
@@ -80,7 +82,7 @@ class Project:
         """Origin of a source or extension file."""
         origin = self._files.get(filename)
         if origin is None:
-            origin = self._files[filename] = self._located(os.path.realpath(filename))
+            origin = self._files[filename] = self._located(self._followed(filename))
         return origin
 
     def _located(self, path: str) -> str:
@@ -91,11 +93,38 @@ class Project:
         if '/site-packages/' in path or '/dist-packages/' in path:
             return INSTALLED
         if self._places is None:
-            self._places = _places()
+            self._places = self._installations()
         standard, installed = self._places
         if path.startswith(standard):
             return STANDARD
         return INSTALLED if path.startswith(installed) else None
+
+    def _installations(self) -> tuple[str, tuple[str, ...]]:
+        """Folder of the standard library, and those below which nothing is the user's own."""
+        prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix}
+        installed = [self._folder(f'{prefix}/{part}') for prefix in prefixes for part in ('lib', 'lib64')]
+        return self._folder(os.path.dirname(os.__file__)), tuple(installed)
+
+    def _folder(self, path: str) -> str:
+        return os.path.join(self._followed(path), '')
+
+    def _followed(self, path: str) -> str:
+        """A path without symbolic links, as `realpath` has it; the folders that paths share are looked at once."""
+        known = self._real.get(path)
+        if known is not None:
+            return known
+        above, _, name = path.rpartition('/')
+        if above[:1] != '/' or name in ('', '.', '..'):
+            real = os.path.realpath(path)
+        else:
+            real = os.path.join(self._followed(above), name)
+            try:
+                if stat.S_ISLNK(os.lstat(real).st_mode):
+                    real = os.path.realpath(real)
+            except (OSError, ValueError):  # not there
+                pass
+        self._real[path] = real
+        return real
 
 
 def file_of(module: ModuleType) -> str | None:
@@ -117,23 +146,3 @@ def module_of(value: object) -> str:
 def package_of(name: str) -> str:
     """Name by which an installed module counts."""
     return name.partition('.')[0]
-
-
-def _folder(path: str) -> str:
-    return os.path.join(os.path.realpath(path), '')
-
-
-def _places() -> tuple[str, tuple[str, ...]]:
-    """Folder of the standard library, and those below which nothing is the user's own."""
-    prefixes = [os.path.realpath(prefix) for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix}]
-    installed = [_linked(f'{prefix}/{part}') for prefix in prefixes for part in ('lib', 'lib64')]
-    return _folder(os.path.dirname(os.__file__)), tuple(installed)
-
-
-def _linked(folder: str) -> str:
-    """A folder whose parents are real: one question instead of one for each of them."""
-    try:
-        os.readlink(folder)
-    except OSError:  # no link, or not there
-        return os.path.join(folder, '')
-    return _folder(folder)
