@@ -27,6 +27,7 @@ KINDS: Final = (
 )  # most specific first
 WITH_SOURCE: Final = ('code of ', 'helper ', 'class ', 'module ')  # components that are code: what they look like can be shown
 SHOWN: Final = 60  # characters
+BRIEF: Final = 1 << 63  # integers below it are shown whole
 
 
 class Note:
@@ -142,8 +143,16 @@ def shown(text: str) -> str:
     return text.partition(' ')[2] if text.startswith('v:') else ''
 
 
+def scalar_text(value: object, encoded: bytes) -> str:
+    """The text of a value that holds no others, given its bytes."""
+    digest, display = xxh3_128_hexdigest(encoded), display_of(value)
+    return f'v:{digest} {display}' if display else f'v:{digest}'
+
+
 def display_of(value: object) -> str:
     """A small value as its repr of at most 60 characters, '' for what has no short and stable one."""
+    if type(value) in (bool, float) or (type(value) is int and -BRIEF < value < BRIEF):
+        return repr(value)
     if not _small(value, 20):
         return ''
     if isinstance(value, (set, frozenset)):

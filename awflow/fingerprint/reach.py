@@ -24,7 +24,7 @@ from types import CellType, FunctionType, ModuleType
 
 from xxhash import xxh3_128_hexdigest
 
-from awflow.fingerprint.components import Fingerprint, Note, comparable, display_of
+from awflow.fingerprint.components import Fingerprint, Note, comparable, display_of, scalar_text
 from awflow.fingerprint.project import LOCAL, package_of
 from awflow.fingerprint.resolve import CAPTURED, Use, is_nameless, label_of, loaded_module, short
 from awflow.fingerprint.values import SCALARS, ref_key, scalar
@@ -84,17 +84,19 @@ class Walk:
 
     def finished_with(self, f: FunctionType) -> Fingerprint:
         """The fingerprint of a function of this code; this walk stays as it is, for others."""
-        held = [item for item in held_by(f, f.__name__) if not self._ignored(item[0], item[1], item[1])]
-        if any(type(value) not in SCALARS for _, _, value in held):
+        held = held_by(f, f.__name__)
+        if self.ignore:
+            held = [item for item in held if not self._ignored(item[0], item[1], item[1])]
+        if any(type(value) not in SCALARS or _is_big(value) for _, _, value in held):
             walk = self._fork()
             walk._captured(f, f.__name__, keep=True)
             return walk.finished()
-        walk = Walk(self.memo, self.home, self.ignore)  # thousands of closures of one `def` come this way
-        walk.components = self.components.copy()
-        for component, name, value in held:
-            walk.captured.append(component.encode() + b'=' + SCALARS[type(value)](value))
-            walk.value(component, name, value)
-        return walk.together(self)
+        components, captured = self.components.copy(), []
+        for component, _, value in held:  # thousands of closures of one `def` come this way
+            encoded = SCALARS[type(value)](value)
+            captured.append(component.encode() + b'=' + encoded)
+            components[component] = scalar_text(value, encoded)
+        return self._fingerprint(components, captured)
 
     def callable_object(self, f: Any) -> Fingerprint:
         """The fingerprint of a callable that is no function."""
@@ -106,14 +108,11 @@ class Walk:
     def finished(self) -> Fingerprint:
         """Follow all that is left, and put it together."""
         self._drain()
-        return self.together(self)
+        return self._fingerprint(self.components, self.captured)
 
-    def together(self, found: Walk) -> Fingerprint:
-        """The fingerprint of these components; what is not a component is taken from `found`."""
-        notes = [*found.notes.values(), *(self.notes.values() if self is not found else ())]
-        return Fingerprint(
-            self.components, b''.join(self.captured), notes, found.jobs, list(found.modules.values()), found.packages
-        )
+    def _fingerprint(self, components: dict[str, str], captured: list[bytes]) -> Fingerprint:
+        notes, modules = list(self.notes.values()), list(self.modules.values())
+        return Fingerprint(components, b''.join(captured), notes, self.jobs, modules, self.packages)
 
     def _drain(self) -> None:
         while self.queue:
@@ -267,15 +266,15 @@ class Walk:
         """Add a value as a component."""
         encoded = scalar(value)
         if encoded is not None:
-            text = f'v:{xxh3_128_hexdigest(encoded)}'
-            if isinstance(value, (str, bytes)) and len(value) > BIG:
+            if _is_big(value):
                 self._note_big(component)
-        else:
-            started = perf_counter()
-            node = self.memo.hasher.named(spelling).node(value)
-            if perf_counter() - started > SLOW:
-                node.size = max(node.size, BIG + 1)  # said of every function that uses it, not of the first alone
-            text = self._text(component, node)
+            self.components[component] = scalar_text(value, encoded)
+            return
+        started = perf_counter()
+        node = self.memo.hasher.named(spelling).node(value)
+        if perf_counter() - started > SLOW:
+            node.size = max(node.size, BIG + 1)  # said of every function that uses it, not of the first alone
+        text = self._text(component, node)
         display = display_of(value)
         self.components[component] = f'{text} {display}' if display else text
 
@@ -354,6 +353,10 @@ def held_by(f: FunctionType, label: str) -> list[tuple[str, str, Any]]:
     if all(value is not wrapped for _, _, value in held) and wrapped is not UNBOUND:  # else the wrapper's closure has it
         held.append((f'closure __wrapped__ of {label}', '__wrapped__', wrapped))
     return held
+
+
+def _is_big(value: Any) -> bool:
+    return type(value) in (str, bytes) and len(value) > BIG
 
 
 def _content(cell: CellType) -> object:
