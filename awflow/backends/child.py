@@ -33,13 +33,20 @@ ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Alarm:
-    """Turns SIGTERM and SIGINT into one exception: a second must not interrupt the cleanup that the first set off."""
+    """Turns SIGTERM and SIGINT into one exception: a second must not interrupt the cleanup that the first set off.
 
-    def __init__(self) -> None:
+    A `deaf` one misses the first SIGTERM: Slurm sends that to all processes of a job, but a task that may go on later is to
+    be told by its driver.
+    """
+
+    def __init__(self, deaf: bool = False) -> None:
+        self.deaf = deaf
         self.rang = False
 
     def __call__(self, number: int, frame: types.FrameType | None) -> None:
-        if not self.rang:
+        if self.deaf and number == signal.SIGTERM:
+            self.deaf = False
+        elif not self.rang:
             self.rang = True
             raise Terminated('SIGTERM') if number == signal.SIGTERM else KeyboardInterrupt
 
@@ -47,12 +54,14 @@ class Alarm:
 class Child:
     """Performs orders in turn. Of the two descriptors of `channel` it reports over the first, and hears by the second."""
 
-    def __init__(self, channel: tuple[int, int], output: int, load: Callable[[], Definition], tools: Tools) -> None:
+    def __init__(
+        self, channel: tuple[int, int], output: int, load: Callable[[], Definition], tools: Tools, deaf: bool = False
+    ) -> None:
         self.mouth, self.ear = channel
         self.output = output
         self.load = load
         self.tools = tools
-        self.alarm = Alarm()
+        self.alarm = Alarm(deaf)
 
     def live(self, orders: list[dict[str, Any]], parent: int, tell_clean: Callable[[], None]) -> NoReturn:
         """All there is of this process. `tell_clean` says to the zygote that nothing is left behind."""

@@ -34,8 +34,9 @@ GRACE: Final = 20.0  # seconds after SIGTERM at which a task that has not ended 
 class Watched:
     """A child under way. The callbacks are told of each order's beginning and report, and of the passing of time."""
 
-    def __init__(self, load: Callable[[], Definition], tools: Tools, orders: list[dict[str, Any]]) -> None:
+    def __init__(self, load: Callable[[], Definition], tools: Tools, orders: list[dict[str, Any]], resume: bool) -> None:
         self.orders = orders
+        self.resume = resume
         self.load = load
         self.tools = tools
         self.log: TaskLog | None = None
@@ -60,7 +61,8 @@ class Watched:
             signal.set_wakeup_fd(-1)
             signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it is this process that is told, and the task asks it
-            Child((mouth, ear), output, self.load, self.tools).live(self.orders, me, lambda: None)
+            child = Child((mouth, ear), output, self.load, self.tools, deaf=self.resume)
+            child.live(self.orders, me, lambda: None)
         for descriptor in (output, mouth, ear):
             os.close(descriptor)
         for descriptor in (self._output, self._reports):

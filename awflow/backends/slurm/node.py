@@ -14,6 +14,7 @@ from __future__ import annotations
 import mmap
 import os
 import sys
+from time import monotonic, sleep
 
 from awflow.backends.slurm.chronicle import Chronicle
 from awflow.backends.slurm.element import Element
@@ -133,7 +134,7 @@ class Worker:
             self._put_aside(row)
         element = self.element
         orders = [element.order(row, self.chronicle.grant.writer) for row in rows]
-        watched = self.watched = Watched(element.definition, element.tools(), orders)
+        watched = self.watched = Watched(element.definition, element.tools(), orders, bool(element.head['resume']))
         reports: dict[int, dict[str, Any]] = {}
         again: list[Row] = []
 
@@ -208,12 +209,27 @@ class Worker:
         from awflow.errors import SlurmError
 
         try:
-            Slurm().run('scontrol', 'requeue', os.environ['SLURM_JOB_ID'])
+            if not self._put_back():
+                Slurm().run('scontrol', 'requeue', os.environ['SLURM_JOB_ID'])
         except SlurmError as error:
-            self.chronicle.end(row, True, 'failed', {'error': {'type': 'Requeue', 'line': str(error).splitlines()[0]}})
-            return
+            if not self._told_within(2.0):
+                self.chronicle.end(row, True, 'failed', {'error': {'type': 'Requeue', 'line': str(error).splitlines()[0]}})
+                return
         while True:
             signal.pause()  # Slurm ends this process; an end of its own would be an end of the job
+
+    def _put_back(self) -> bool:
+        """Whether Slurm is about to start the job again anyway."""
+        from awflow.backends.slurm.said import why_ended
+
+        return self.told and why_ended(self.output, os.environ)[3]
+
+    def _told_within(self, seconds: float) -> bool:
+        """Whether this process is told to end: then so was the command that asked for it, and it cannot say how it fared."""
+        end = monotonic() + seconds
+        while not self.told and monotonic() < end:
+            sleep(0.05)
+        return self.told
 
     # -- while it runs -------------------------------------------------------------------------------------------------
 
