@@ -51,7 +51,7 @@ env = ["export FROM_SITE='of the site'"]
 @pytest.fixture
 def odd(cluster: TestedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Flow:
     """A directory whose name has all that names should not have."""
-    directory = tmp_path / "é 100%j it's\\x"
+    directory = tmp_path / "é 100%j it's"
     directory.mkdir()
     return Flow(directory, cluster, monkeypatch)
 
@@ -72,7 +72,7 @@ def test_tasks_find_what_the_site_the_call_and_the_job_prepared(odd: Flow, monke
     }  # fmt: skip
     assert visible == {'CUDA_VISIBLE_DEVICES': '0', 'SLURM_JOB_PARTITION': 'main', 'cwd': cwd}
     assert both == {'CUDA_VISIBLE_DEVICES': '0,1', 'SLURM_MEM_PER_NODE': '300', 'cwd': cwd}
-    assert imports == [['x!', ['lib/flow.py'], 'short']]
+    assert imports == [['x!', [f'{cwd}/lib/flow.py'], 'short']]
     words = {dict(word.partition('=')[::2] for word in call)['--job-name']: call for call in odd.submissions()}
     assert {'--nice=7', '--nodes=1', '--cpus-per-task=3', '--partition=short', '--mem=150M', '--time=0-00:04:00'} <= set(
         words['prepared']
@@ -83,6 +83,20 @@ def test_tasks_find_what_the_site_the_call_and_the_job_prepared(odd: Flow, monke
     assert len(outputs) == 4
     assert odd.awflow('logs', 'imports[x]').stdout == 'said x\n'
     assert not list(odd.path.parent.glob('**/slurm-*.out')), 'nothing is left where sbatch would leave it'
+
+
+def test_a_directory_that_slurm_cannot_write_an_output_to_is_no_obstacle(
+    cluster: TestedCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = Flow(tmp_path / 'back\\slash', cluster, monkeypatch)
+    flow.script("""
+        @job(array=2)
+        def one(i): print('said', i)
+        schedule(one, backend='slurm', wait=True)
+    """)
+    ran = flow.run()
+    assert (ran.returncode, len(ran.executed)) == (0, 2), ran
+    assert flow.awflow('logs', 'one[1]').stdout == 'said 1\n'
 
 
 REFUSED = {

@@ -129,6 +129,11 @@ def package_home() -> str:
     return os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
-def escaped(path: str) -> str:
-    """A path for --output, in which Slurm replaces what follows a percent sign."""
-    return path.replace('%', '%%')
+def output_pattern(directory: str, array: bool) -> str:
+    """What --output is given: a file of the job, or one for all elements of an array.
+
+    In a path with a backslash Slurm replaces nothing, not even its number: then it has to keep its words to itself.
+    """
+    if '\\' in directory:
+        return '/dev/null'
+    return f'{directory.replace("%", "%%")}/{"%A" if array else "%j"}.out'

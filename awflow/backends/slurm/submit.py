@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from time import monotonic
 
 from awflow.backends.slurm.handed import COMPLETE, comment, submitted
-from awflow.backends.slurm.request import arguments, batch_script, escaped
+from awflow.backends.slurm.request import arguments, batch_script, output_pattern
 from awflow.backends.slurm.said import OUTPUT
 from awflow.errors import SlurmError
 
@@ -148,11 +148,10 @@ class Submission:
 
     def _submit(self, piece: Piece) -> str:
         job = self._name(piece)
-        output = os.path.join(self.layout.directory, OUTPUT, '%A.out' if piece.indexes is not None else '%j.out')
         dependency, array = piece.dependency(), piece.array()
         asked = [
             f'--job-name={job or "join"}', '--open-mode=append', '--kill-on-invalid-dep=yes',
-            f'--output={escaped(os.path.dirname(output))}/{os.path.basename(output)}',
+            f'--output={output_pattern(os.path.join(self.layout.directory, OUTPUT), piece.indexes is not None)}',
             *([f'--dependency={dependency}'] if dependency else []), *([f'--array={array}'] if array else []),
         ]  # fmt: skip
         mark = comment(self.grant.nonce, piece, job)
