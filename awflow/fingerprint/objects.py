@@ -143,7 +143,9 @@ def reduced(hasher: Hasher, value: object, node: Node) -> bytes:
     except Exception as error:  # noqa: BLE001 (a user's __reduce__ may raise anything)
         raise hasher.refused(value, str(error) or repr(error)) from None
     if isinstance(taken, str):
-        return b'global' + known_by_name(hasher, value, module_of(type(value)), taken, node)
+        home = module_of(type(value))
+        named = known_by_name(hasher, value, home, taken, node)
+        return named if home == 'typing' else b'global' + named  # typing.Any became a class in Python 3.11
     function, arguments, state, elements, items = (*taken, None, None, None)[:5]
     parts = [b'object', _type(hasher, type(value), node), hasher.encode(function, node)]
     parts.append(hasher.encode(arguments, node))
