@@ -207,10 +207,13 @@ class Survey:
         return changes
 
     def _unsettled(self, change: Reason) -> bool:
-        """Whether a change is of an input that an ancestor, whose last attempt did not succeed, will make anew."""
+        """Whether a change is of an input that an ancestor will make anew: it did not succeed, or its directory was edited."""
         path = change.name.removeprefix('input ')
         output = self.output_around(path) if path != change.name and change.kind == 'changed' else None
-        return output is not None and self.produced(output) is None
+        if output is None or (made := self.produced(output)) is None:
+            return output is not None
+        content = self.digests.of(output) if output != path else None
+        return content is not None and content.digest != made  # edited: its producer runs again
 
     # -- checks --------------------------------------------------------------------------------------------------------
 

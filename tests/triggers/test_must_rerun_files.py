@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 
 from tests.conftest import Workspace
@@ -94,6 +95,21 @@ FILES = project('''
     @after(adds)
     @job
     def shows(): print(adds.result())
+    @outputs('parts_made')
+    @job
+    def splits():
+        os.makedirs('parts_made', exist_ok=True)
+        for i in (0, 1):
+            with open(f'parts_made/{i}.txt', 'w') as f: f.write(f'part {i}')
+    @inputs('parts_made/{i}.txt')
+    @outputs('taken{i}.txt')
+    @after(splits)
+    @job(array=2)
+    def takes(i):
+        with open(f'taken{i}.txt', 'w') as f: f.write(open(f'parts_made/{i}.txt').read())
+    @after(takes)
+    @job
+    def joins(): print('joined')
     @ensure(lambda: len(open('log.txt').read()) >= minimum())
     @job
     def grows():
@@ -138,6 +154,11 @@ FILES = project('''
         Row('an output that was edited', written('copied.txt', 'edited'), runs='copies', names='copied.txt'),
         Row('an output that is gone', removed('copied.txt'), runs='copies', names='copied.txt'),
         Row('another output', "@outputs('sized.txt')", "@outputs('sized.txt', 'first.txt')", runs='sized', names='output paths'),
+        Row('one of the files that an upstream makes in a directory', "f.write(f'part {i}')", "f.write(f'part {i or None}')",
+            runs='splits takes[0] takes[1] joins'),
+        Row('another file in the directory that an upstream makes', 'for i in (0, 1):', 'for i in (0, 1, 2):',
+            runs='splits takes[0] takes[1]'),
+        Row('a file in the directory that an upstream makes, edited', written('parts_made/1.txt', 'edited'), runs='splits'),
         Row('an upstream that declares nothing', "'plain'", "'plainer'", runs='plain after_plain', names='plain'),
         Row("an upstream's return value", 'return 5', 'return 6', runs='returns adds shows'),
         Row('a new upstream', '@after(returns)\n', '@after(returns, plain)\n', runs='adds', names='plain'),
@@ -152,3 +173,42 @@ def test_exactly_these_tasks_run_again_and_say_why(row: Row, projects: Projects)
     after = projects.after(row)
     must_rerun(after, row)
     assert after.workspace.run().executed == [], 'a run with nothing to do ran something'
+
+
+def test_a_file_in_a_directory_that_another_job_makes_is_read_only_behind_it(workspace: Workspace) -> None:
+    workspace.script("""
+        @outputs('made')
+        @job
+        def makes(): os.makedirs('made'); open('made/a.txt', 'w').close()
+        @inputs('made/a.txt')
+        @job
+        def reads(): pass
+        schedule(makes, reads)
+    """)
+    ran = workspace.run()
+    assert ran.returncode == 1
+    assert "task reads reads made/a.txt, which 'makes' makes, but does not wait for it" in ran.stderr
+    assert 'Add @after(makes).' in ran.stderr
+
+
+def test_what_was_made_of_a_directory_stays_fresh_when_the_directory_is_deleted(workspace: Workspace) -> None:
+    workspace.script("""
+        @outputs('made')
+        @job
+        def makes():
+            os.makedirs('made', exist_ok=True)
+            with open('made/a.txt', 'w') as f: f.write('a')
+        @inputs('made/a.txt')
+        @outputs('b.txt')
+        @after(makes)
+        @job
+        def reads():
+            with open('made/a.txt') as f, open('b.txt', 'w') as g: g.write(f.read() + 'b')
+        schedule(reads)
+    """)
+    assert workspace.again() == ['makes', 'reads']
+    shutil.rmtree(workspace.path / 'made')
+    assert workspace.again() == []
+    workspace.edit("+ 'b'", "+ 'c'")
+    assert workspace.again() == ['makes', 'reads']
+    assert workspace.read('b.txt') == 'ac'
