@@ -13,7 +13,7 @@ from awflow.fingerprint.project import INSTALLED, LOCAL, module_of, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, Final
 
     from awflow.fingerprint.project import Project
@@ -38,6 +38,11 @@ def _set(hasher: Hasher, value: set[object], node: Node) -> bytes:
 
 def _frozenset(hasher: Hasher, value: frozenset[object], node: Node) -> bytes:
     return b'frozenset' + hasher.unordered(value, node)
+
+
+def _view(hasher: Hasher, value: Iterable[object], node: Node) -> bytes:
+    """What `dict.keys()` and its like show, in any order as the dict itself."""
+    return type(value).__name__.encode() + hasher.unordered(value, node)
 
 
 def _range(hasher: Hasher, value: range, node: Node) -> bytes:
@@ -205,6 +210,9 @@ HANDLERS: Final[dict[type, Handler]] = {
     types.MappingProxyType: _dict,
     set: _set,
     frozenset: _frozenset,
+    type({}.keys()): _view,
+    type({}.values()): _view,
+    type({}.items()): _view,
     range: _range,
     slice: _slice,
     bytearray: _buffer,

@@ -27,6 +27,7 @@ OPAQUE: Final = frozenset({
     'builtins.generator', 'builtins.coroutine', 'builtins.async_generator', 'builtins.frame', 'builtins.traceback',
     'builtins.weakref', 'weakref.ReferenceType', '_weakref.ReferenceType', 'weakref.WeakKeyDictionary',
     'weakref.WeakValueDictionary', 'weakref.WeakSet', '_weakrefset.WeakSet',
+    'os._Environ',  # the environment does not count where it is spelled `os.environ` either
     'random.SystemRandom', 'builtins.ContextVar', '_contextvars.ContextVar', 'builtins.Context', '_contextvars.Context',
 })  # fmt: skip
 

@@ -28,6 +28,7 @@ SCRIPT = project('''
     names = {'x', 'y', 'z'}
     frozen = frozenset({'p', 'q'})
     matrix = np.arange(6.0).reshape(2, 3)
+    keys = {'k': 1, 'l': 2}.keys()
     nested = {'outer': {'k': {1, 2}, 'l': 2}}
 
     class Options(TypedDict, total=False):
@@ -62,7 +63,7 @@ SCRIPT = project('''
     def main():
         """What it does."""
         with open('out.txt', 'w') as f: f.write(open('data.txt').read())
-        print(helper(1), table, names, frozen)
+        print(helper(1), table, names, frozen, keys)
         return 'returned'
     @job(array=[3, 1, 2])
     def element(i: int) -> None:
@@ -206,6 +207,7 @@ def unparsed(workspace: Workspace) -> None:
         Row('a moved project', moved),
         Row('a dict literal in another order', "{'a': 1, 'b': {'x', 'y'}, 'c': [1, 2]}", "{'c': [1, 2], 'b': {'y', 'x'}, 'a': 1}"),
         Row('a dict made by dict()', "{'a': 1, 'b': {'x', 'y'}, 'c': [1, 2]}", "dict(c=[1, 2], b={'y', 'x'}, a=1)"),
+        Row('the keys of a dict in another order', "{'k': 1, 'l': 2}.keys()", "{'l': 2, 'k': 1}.keys()"),
         Row('a set literal in another order', "{'x', 'y', 'z'}", "{'z', 'y', 'x'}"),
         Row('a set literal that repeats itself', "{'x', 'y', 'z'}", "{'z', 'y', 'x', 'x'}"),
         Row('a frozenset in another order', "{'p', 'q'}", "{'q', 'p'}"),

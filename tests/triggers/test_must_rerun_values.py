@@ -48,6 +48,7 @@ VALUES = project('''
     chosen = max
     limits = {'low': 1}
     limits['high'] = 2
+    views = {'p': 1, 'q': 2}.keys(), {'r': 3}.items(), {'s': 4}.values()
 
     @job
     def f_n(): print(n)
@@ -101,6 +102,8 @@ VALUES = project('''
     def f_chosen(): print(chosen(1, 2))
     @job
     def f_limits(): print(limits)
+    @job
+    def f_views(): print([sorted(view) for view in views])
 ''')  # fmt: skip
 
 EDITS = [
@@ -158,6 +161,9 @@ EDITS = [
     ('a list that holds itself', 'cyclic = [1]', 'cyclic = [2]', 'cyclic'),
     ('another builtin', 'chosen = max', 'chosen = min', 'chosen'),
     ('a dict that is changed after it was made', "limits['high'] = 2", "limits['high'] = 3", 'limits'),
+    ('a key in a view of keys', "{'p': 1", "{'o': 1", 'views'),
+    ('a value in a view of items', "{'r': 3}", "{'r': 4}", 'views'),
+    ('a value in a view of values', "{'s': 4}", "{'s': 5}", 'views'),
     ('a global that was deleted', "limits['high'] = 2", "del limits['low']", 'limits'),
 ]  # fmt: skip
 

@@ -44,6 +44,7 @@ BIG = ('load it in the function',)
     value('a lock', 'import threading', 'threading.Lock()', ' (_thread.lock)', *OPAQUE),
     value('a condition', 'import threading', 'threading.RLock()', ' (_thread.RLock)', *OPAQUE),
     value('an open file', 'import sys', 'sys.stdout', ' (_io.TextIOWrapper)', *OPAQUE),
+    value('the environment', 'from os import environ', 'environ', ' (os._Environ)', *OPAQUE),
     value('a logger in a dict', 'import logging', "{'log': logging.getLogger('a')}", ' (logging.Logger)', *OPAQUE),
     value('over 10 MB of bytes', '', 'bytes(10_000_001)', ':', *BIG),
     value('over 10 MB of text', '', "'x' * 10_000_001", ':', *BIG),
