@@ -3,7 +3,7 @@
     8 bytes   magic: `awflow` and the format's number
     8 bytes   size of the index, little-endian
     8 bytes   xxh3_64 of the index
-    index     JSON: python, sys_path, cwd, script, by_value, by_reference, parts {name: [offset, size, xxh3_64]}
+    index     JSON: python, cloudpickle, sys_path, cwd, script, by_value, by_reference, parts {name: [offset, size, xxh3_64]}
     parts     pickles: the modules that travel (part ''), and every job's Definition
     plans     what tasks are told of each job besides, if their backend has something to say; placed by the index too
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from awflow.job import Condition
 
 MAGIC: Final = b'awflow\x00\x01'
+FIRST: Final = 1 << 16  # bytes read at once, of most payloads all: every file opened is dear on a shared filesystem
 WORD: Final = 8  # bytes of the magic, the size and the digest
 MODULES: Final = ''  # no job has an empty name
 
@@ -99,7 +100,7 @@ def write(
 
     Raises FingerprintError, which names the variable that cannot travel, and StateAccessError.
     """
-    from awflow.backends.pickling import dump_modules
+    from awflow.backends.pickling import VERSION, dump_modules
 
     found = {module.__name__: module for module in modules}
     carried, by_value = dump_modules(found)
@@ -107,6 +108,7 @@ def write(
     parts.update((name, _dump_job(definition, by_value)) for name, definition in jobs.items())
     index = {
         'python': list(sys.version_info[:2]),
+        'cloudpickle': VERSION,
         'sys_path': list(sys_path),
         'cwd': cwd,
         'script': script,
@@ -194,6 +196,7 @@ class Payload:
                 'the tasks were submitted by another Python', 'Use the interpreter that submitted them.',
                 submitted='.'.join(map(str, index['python'])), here='.'.join(map(str, sys.version_info[:2])),
             )  # fmt: skip
+        self._loads = unpickling.reader_of(index['cloudpickle'])
         self.sys_path: list[str] = index['sys_path']
         self.cwd: str = index['cwd']
         self.script: str = index['script']
@@ -213,7 +216,7 @@ class Payload:
             self._guard = SourceGuard(self._sources)
             sys.meta_path.insert(0, self._guard)
             self._restore_modules()
-        definition: Definition = unpickling.loads(self._part(name))
+        definition: Definition = self._loads(self._part(name))
         return definition
 
     def plan(self, name: str) -> bytes:
@@ -226,7 +229,7 @@ class Payload:
             return
         sys.modules.update((name, _empty(name, *place)) for name, place in self._by_value.items())
         try:
-            for name, state in unpickling.loads(self._part(MODULES)).items():
+            for name, state in self._loads(self._part(MODULES)).items():
                 vars(sys.modules[name]).update(state)
         except Exception:  # noqa: BLE001  a value of the user's that pickles but does not unpickle
             for name in self._by_value:
@@ -234,11 +237,14 @@ class Payload:
 
     def _index(self) -> dict[str, Any]:
         with open(self.path, 'rb') as file:
-            magic, size, digest = file.read(WORD), *(int.from_bytes(file.read(WORD), 'little') for _ in range(2))
-            body = file.read(size) if magic == MAGIC else b''
-        if magic != MAGIC or xxhash.xxh3_64_intdigest(body) != digest:
+            self._first = file.read(FIRST)
+            size, digest = (int.from_bytes(self._first[at : at + WORD], 'little') for at in (WORD, 2 * WORD))
+            self._start = 3 * WORD + size
+            intact = self._first.startswith(MAGIC)
+            self._first += file.read(self._start - len(self._first)) if intact and self._start > len(self._first) else b''
+        body = self._first[3 * WORD : self._start]
+        if not intact or xxhash.xxh3_64_intdigest(body) != digest:
             raise StateCorruptError('the payload is damaged', 'Schedule again.', file=self.path)
-        self._start = 3 * WORD + size
         index: dict[str, Any] = jsontext.loads(body)
         return index
 
@@ -249,9 +255,11 @@ class Payload:
         if place is None:
             raise BackendError('the payload does not hold job {job!r}', '', job=name, file=self.path)
         offset, size, digest = place
-        with open(self.path, 'rb') as file:
-            file.seek(self._start + offset)
-            part = file.read(size)
+        part = self._first[self._start + offset : self._start + offset + size]
+        if len(part) < size:
+            with open(self.path, 'rb') as file:
+                file.seek(self._start + offset)
+                part = file.read(size)
         if xxhash.xxh3_64_hexdigest(part) != digest:
             raise StateCorruptError('the payload is damaged', 'Schedule again.', file=self.path, job=name)
         return part

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     Modules = Mapping[str, types.ModuleType]
 
+VERSION: Final = cloudpickle.__version__  # decides who may read it
 LOCK: Final = type(_thread.allocate_lock())
 RLOCK: Final = type(threading.RLock())
 CACHED: Final = type(functools.lru_cache(lambda: None))

@@ -2,8 +2,8 @@
 
 A task needs of cloudpickle the handful of functions by which it puts functions together again, and would wait longer
 for its import (`logging`, `typing`, `dataclasses`, `inspect`) than for the start of Python. So those are here, in our own
-words; the format they read is that of cloudpickle 3. Whatever else a pickle asks for (classes of the script, say, of which
-cloudpickle keeps a register) is taken from cloudpickle itself.
+words, the same for versions 3.0 and 3.1; what another version wrote is left to that. Whatever else a pickle asks for
+(classes of the script, say, of which cloudpickle keeps a register) is taken from cloudpickle itself.
 
 Functions that shared their globals share them again: the pickle holds that dictionary once, and what is filled in later
 goes into the same one.
@@ -25,6 +25,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final
+
+
+COMPARED: Final = ('3.0.', '3.1.')  # versions of cloudpickle whose functions those below have been compared with
+
+
+def reader_of(version: str) -> Callable[[bytes], Any]:
+    """What reads the pickles of a version of cloudpickle."""
+    if version.startswith(COMPARED):
+        return loads
+    from pickle import loads as plain
+
+    return plain
 
 
 def loads(data: bytes) -> Any:

@@ -309,3 +309,8 @@ def test_definitions_survive_a_plain_pickle_of_what_has_no_code(bench):
     definition = bench.define('f = None', edges=[('a', 'success', True)], outputs=['x'])
     again = pickle.loads(pickle.dumps(definition))
     assert (again.name, again.edges, again.declares_outputs) == ('f', [('a', 'success', True)], True)
+
+
+def test_a_payload_larger_than_what_is_read_at_once_is_read_whole(bench):
+    definition = bench.define('big = bytes(range(256)) * 1000\ndef f(): print(len(big))')
+    assert outcome(bench, definition) == ('succeeded', '256000\n')

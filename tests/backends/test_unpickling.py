@@ -177,6 +177,11 @@ def test_classes_of_the_script_are_left_to_cloudpickle_so_that_they_are_one_clas
     assert ours.twice() == 6
 
 
+def test_what_a_version_wrote_that_was_not_compared_is_left_to_it():
+    assert unpickling.reader_of('3.1.2') is unpickling.loads
+    assert unpickling.reader_of('3.10.0') is pickle.loads
+
+
 def test_what_is_no_pickle_is_refused_as_pickle_does():
     with pytest.raises(pickle.UnpicklingError):
         unpickling.loads(b'no pickle')
