@@ -102,16 +102,19 @@ class Driver:
         try:
             briefing = Briefing(planner, self.plan, self.shape, self.site, self.run, self.seen)
             planner.write_payload(store.layout.payload(self.grant.number), briefing.manifests())
-            planner.note_run(self.run, self.plan)
-            for text in planner.notes(self.plan):
-                self.display.note(text)
-            Submission(self.slurm, self.grant, store.layout, planner.subjects, self.shape, self.site).hand_in()
+            submission = Submission(self.slurm, self.grant, store.layout, planner.subjects, self.shape, self.site)
+            submission.hand_in(meanwhile=self._note)
         except SlurmError:
             self._await_end()
             store.finish(self.run)
             raise
         self.grant.close()
         self.planner.digests.save()
+
+    def _note(self) -> None:
+        self.planner.note_run(self.run, self.plan)
+        for text in self.planner.notes(self.plan):
+            self.display.note(text)
 
     def _await_end(self) -> None:
         """What was cancelled may be writing still; it gets some seconds to say how it ended."""

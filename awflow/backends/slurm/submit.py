@@ -71,12 +71,15 @@ class Submission:
         self.ids: list[str] = []
         self._synced = monotonic()
 
-    def hand_in(self, progress: Callable[[int], None] = lambda number: None) -> None:
-        """All pieces. Raises SlurmError after cancelling what was handed in, if one is refused."""
+    def hand_in(self, meanwhile: Callable[[], None]) -> None:
+        """All pieces; `meanwhile` is done while Slurm works on the first.
+
+        Raises SlurmError after cancelling what was handed in, if one is refused.
+        """
         os.makedirs(os.path.join(self.layout.directory, OUTPUT), exist_ok=True)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
-                self._drive(pool, progress)
+                self._drive(pool, meanwhile)
             except SlurmError:
                 pool.shutdown(cancel_futures=True)
                 raise
@@ -88,7 +91,7 @@ class Submission:
                 ) from None
         self._note([], last=True)
 
-    def _drive(self, pool: ThreadPoolExecutor, progress: Callable[[int], None]) -> None:
+    def _drive(self, pool: ThreadPoolExecutor, meanwhile: Callable[[], None]) -> None:
         missing = {piece: len(set(piece.upstream)) for piece in self.pieces}
         below: dict[Piece, list[Piece]] = {}
         for piece in self.pieces:
@@ -96,17 +99,18 @@ class Submission:
                 below.setdefault(upstream, []).append(piece)
         under_way: dict[Future[str], Piece] = {}
         ready = [piece for piece in self.pieces if not missing[piece]]
-        while ready or under_way:
-            under_way.update((pool.submit(self._submit, piece), piece) for piece in ready)
-            ready = []
+        under_way.update((pool.submit(self._submit, piece), piece) for piece in ready)
+        meanwhile()
+        while under_way:
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)
             arrived = self._arrived({future: under_way.pop(future) for future in done}, under_way)
-            progress(len(arrived))
+            ready = []
             for piece in arrived:
                 for dependent in below.get(piece, ()):
                     missing[dependent] -= 1
                     if not missing[dependent]:
                         ready.append(dependent)
+            under_way.update((pool.submit(self._submit, piece), piece) for piece in ready)
 
     def _arrived(self, done: dict[Future[str], Piece], under_way: dict[Future[str], Piece]) -> list[Piece]:
         """Note what was taken. Is one refused, none may stay."""
