@@ -102,7 +102,8 @@ def measured():
     import awflow.fingerprint.fingerprinter
 def floor():  # reading what is imported, compiled
     import marshal, glob, os
-    for path in glob.glob(os.path.join(os.path.dirname(awflow.__file__), 'fingerprint', '__pycache__', f'*{sys.implementation.cache_tag}.pyc')):
+    folder = os.path.join(os.path.dirname(awflow.__file__), 'fingerprint', '__pycache__')
+    for path in glob.glob(os.path.join(folder, f'*{sys.implementation.cache_tag}.pyc')):
         marshal.loads(open(path, 'rb').read()[16:])
 times = [timed(measured), timed(floor)]
 print(*times)
