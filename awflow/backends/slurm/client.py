@@ -20,6 +20,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 CHUNK: Final = 500  # ids on one command line
 INHERITED: Final = ('SLURM_', 'SBATCH_', 'PMIX_', 'PMI_')  # of the job around, if there is one; not for another job
 KEPT: Final = ('SLURM_CONF', 'SLURM_CONF_SERVER')
+# What makes squeue and scancel see less than there is (a job that is not listed counts as gone), and sbatch hand in another
+# thing than it is told to.
+MISLEADING: Final = ('SQUEUE_', 'SCANCEL_', 'SBATCH_ARRAY_INX', 'SBATCH_WAIT')
 TRANSIENT: Final = (  # what the commands say while the controller is away or too busy
     'unable to contact slurm controller',
     'socket timed out',
@@ -121,10 +124,10 @@ class Slurm:
 
     def queue(self, users: Iterable[str]) -> list[Queued]:
         """All jobs of users that the controller knows, ended ones too for as long as it remembers them. Never filtered by
-        id: a filter that hides an id and an id that is gone look the same.
+        id: a filter that hides an id and an id that is gone look the same; so `--all`, for partitions may be hidden.
         """
         of = '--user=' + ','.join(sorted(users))
-        lines = self.run('squeue', '--noheader', '--states=all', of, f'--format={QUEUE}').splitlines()
+        lines = self.run('squeue', '--noheader', '--all', '--states=all', of, f'--format={QUEUE}').splitlines()
         found = []
         for line in lines:
             fields = line.split('|', 6)
@@ -161,10 +164,11 @@ def user() -> str:
 
 
 def scrubbed(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what a surrounding job put there. Outside of jobs SBATCH_* are the user's own defaults."""
-    if 'SLURM_JOB_ID' not in environ:
-        return dict(environ)
-    return {name: value for name, value in environ.items() if name in KEPT or not name.startswith(INHERITED)}
+    """The environment without filters, and without what a surrounding job put there. Outside of jobs SBATCH_* are the
+    user's own defaults.
+    """
+    dropped = (*MISLEADING, *(INHERITED if 'SLURM_JOB_ID' in environ else ()))
+    return {name: value for name, value in environ.items() if name in KEPT or not name.startswith(dropped)}
 
 
 def transient(said: str) -> bool:
