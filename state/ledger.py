@@ -100,7 +100,7 @@ class Entry:
     """One entry of the ledger, as it stands in its file.
 
     `tasks` maps a job to the encoded keys that the entry claims; `ends` maps the number of a claim to {'why',
-    'journals': {name: bytes}}; `records` are JSON forms of records that are final from the start; `codes` names the
+    'journals': {name: bytes}, 'settled': [tasks that ended without an attempt]}; `records` are JSON forms of records that are final from the start; `codes` names the
     components of code digests, `sources` what these look like ({component: {text of the component: source}});
     `reasons` says by job why its tasks were to run or were accepted; `facts` are notes on claims that are no record of
     a task ({'claim': n, ...}); `owner` is a liveness.Owner's JSON form; `root` and `script` say where it came from, for
@@ -258,3 +258,23 @@ def decode_keys(encoded: str | list[str]) -> list[str]:
         first, _, last = span.partition('-')
         keys += [str(number) for number in range(int(first), int(last or first) + 1)]
     return keys
+
+
+def told_together(settlements: Mapping[tuple[str, str], Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What became of tasks that ended without an attempt, those alike together, as the end of their claim tells it.
+
+    The outcome of an unchanged task stands on its record.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for (job, key), fact in settlements.items():
+        end = '' if fact['settled'] == 'unchanged' else fact.get('end', '')
+        groups.setdefault((fact['settled'], job, end, fact.get('why', '')), []).append(key)
+    return [
+        {'settled': how, 'job': job, 'keys': encode_keys(keys), 'end': end, 'why': why}
+        for (how, job, end, why), keys in groups.items()
+    ]
+
+
+def told_apart(groups: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The same by job and key."""
+    return {(group['job'], key): {**group, 'key': key} for group in groups for key in decode_keys(group['keys'])}

@@ -184,6 +184,14 @@ class Reader:
         except _Again:
             return None
 
+    def entry(self, number: int) -> Entry | None:
+        """An entry, also one below the snapshot; None if it is not to be seen whole."""
+        data = self.entry_bytes(number)
+        try:
+            return Entry.from_bytes(data) if data else None
+        except Damaged:
+            return None
+
     def _bytes(self, name: str, offset: int = 0, limit: int = -1) -> bytes:
         try:
             return self.disk.read(f'{self.layout.ledger}/{name}', offset, limit)

@@ -8,7 +8,7 @@ import os
 from awflow.errors import StateLockedError
 from awflow.state.fs import Disk
 from awflow.state.layout import Layout, accessing, lacks_links, no_links, prepare
-from awflow.state.ledger import TEMPORARY, Entry, claim_name, encode_keys
+from awflow.state.ledger import TEMPORARY, Entry, claim_name, encode_keys, told_apart, told_together
 from awflow.state.liveness import SUSPECT, Evidence, Owner, Proc, myself, probe
 from awflow.state.reader import PATIENCE, Reader
 from awflow.state.snapshot import Damaged
@@ -213,7 +213,17 @@ class Store:
             for name in journals:
                 self.disk.flush(f'{self.layout.ledger}/{name}')
             ends[number] = {'why': dead[number], 'journals': journals}
+            if settled := told_together(state.settlements(number)):
+                ends[number]['settled'] = settled  # of these tasks no record will say it, and the journals will go
         return ends
+
+    def settled_by(self, number: int, state: State) -> dict[tuple[str, str], dict[str, Any]]:
+        """What had become of the tasks of an ended claim that ended without an attempt of theirs: as State.settlements."""
+        for later in range(number + 1, state.last + 1):
+            entry = state.entries.get(later) or self._reader.entry(later)
+            if entry is not None and number in entry.ends:
+                return told_apart(entry.ends[number].get('settled', ()))
+        return {}
 
     def _is_mine(self, entry: Entry, number: int) -> bool:
         """Read again: only what the ledger says now counts, not what `link` replied."""

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class Briefing:
-    """One submission. `seen` is the generation on record of a task that another run performs."""
+    """One submission. `claim_of` is the claim under which another run performs a task."""
 
-    def __init__(self, planner: Planner, plan: Plan, shape: Shape, site: Site, run: str, seen: Callable[[Row], int]) -> None:
+    def __init__(self, planner: Planner, plan: Plan, shape: Shape, site: Site, run: str, claim_of: Callable[[Row], int]) -> None:
         self.planner = planner
         self.plan = plan
         self.shape = shape
         self.site = site
         self.run = run
-        self.seen = seen
+        self.claim_of = claim_of
         self.linter = Linter(planner.survey, planner.place) if planner.lint else None
 
     def manifests(self) -> dict[str, bytes]:
@@ -52,7 +52,7 @@ class Briefing:
             'marks': manifest.joined(marks), 'mode': subject.job.mode, 'code': subject.code,
             'links': [self._edge(link) for link in subject.links],
             'ends': {row: end.hex() for row, end in enumerate(planned.facts.ends) if row not in submitted and any(end)},
-            'seen': self._seen(subject), 'array': subject.job.array is not None, 'run': self.run,
+            'claims': self._claims(subject), 'array': subject.job.array is not None, 'run': self.run,
             'pieces': [[spans(p.rows), None if p.indexes is None else spans(p.indexes), p.batch] for p in pieces],
             'inputs': bool(subject.job.input_specs), 'parent': self._parent(subject), 'retries': options.retries,
             'lint': self.linter and self.linter.scope(),
@@ -79,9 +79,9 @@ class Briefing:
             return manifest.ELSEWHERE
         return manifest.DONE if planned.mark[row] == OUT and planned.succeeded(row) else manifest.OPEN
 
-    def _seen(self, subject: Subject) -> dict[int, int]:
-        """Of rows that another run performs: the generation on record, which its record will exceed."""
-        return {row: self.seen((subject.number, row)) for row in self.plan.jobs[subject.number].rows(ELSEWHERE)}
+    def _claims(self, subject: Subject) -> dict[int, int]:
+        """Of rows that another run performs: the number of its claim."""
+        return {row: self.claim_of((subject.number, row)) for row in self.plan.jobs[subject.number].rows(ELSEWHERE)}
 
     def _fragment(self, subject: Subject, row: int, mark: str) -> dict[str, Any]:
         survey = self.planner.survey

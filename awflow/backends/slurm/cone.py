@@ -15,7 +15,8 @@ from awflow.outcome import UNKNOWN, job_end, skipped_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from awflow.backends.slurm.manifest import Manifest
     from awflow.state.rows import Rows
@@ -46,11 +47,17 @@ class Cone:
     """What is above a task, as one look at the state shows it."""
 
     def __init__(
-        self, claim: int, manifest_of: Callable[[str], Manifest], state: State, lost: frozenset[tuple[str, str]] = frozenset()
+        self,
+        claim: int,
+        manifest_of: Callable[[str], Manifest],
+        state: State,
+        ended: Callable[[int, State], Mapping[tuple[str, str], Mapping[str, Any]]],
+        lost: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         self.claim = claim
         self.manifest_of = manifest_of
         self.state = state
+        self.ended = ended  # what became of tasks of a claim that has ended, where no record says so
         self.open: dict[tuple[str, str], None] = {}  # tasks of whose end nothing is known
         self.lost = lost  # those that count as not having succeeded all the same
         self._tasks: dict[tuple[str, int], End] = {}
@@ -111,8 +118,8 @@ class Cone:
             return True, of.end(row)
         if stands == manifest.OPEN:
             return False, of.end(row)
-        least = self.claim if stands != manifest.ELSEWHERE else int(of.head['seen'].get(str(row), 0)) + 1
-        found = self.record_end(of, row, least) or self._settled(of, row, stands)
+        claim = self.claim if stands != manifest.ELSEWHERE else int(of.head['claims'].get(str(row), 0))
+        found = self.record_end(of, row, claim) or self._settled(of, row, stands, claim)
         if found is not None:
             return found
         if (of.job, of.key(row)) in self.lost:
@@ -120,17 +127,24 @@ class Cone:
         self.open[of.job, of.key(row)] = None
         return None, UNKNOWN
 
-    def _settled(self, of: Manifest, row: int, stands: str) -> End | None:
+    def _settled(self, of: Manifest, row: int, stands: str, claim: int) -> End | None:
         task = of.job, of.key(row)
         for number in self.state.claims:
             fact = self.state.settlements(number).get(task)
-            if fact is not None and (number == self.claim or stands == manifest.ELSEWHERE):
+            if fact is not None and (number == claim or (stands == manifest.ELSEWHERE and number > claim)):
                 return fact['settled'] == 'unchanged', bytes.fromhex(fact.get('end', '')) or UNKNOWN
         if stands == manifest.ELSEWHERE:
-            return self.record_end(of, row, 0) if self.state.owner_of(*task) is None else None
+            return self._ended_elsewhere(of, row, claim) if self.state.owner_of(*task) is None else None
         if of.head['links'] and self.decision(of, row) is False:
             return False, self.skipped(of, row)
         return None
+
+    def _ended_elsewhere(self, of: Manifest, row: int, claim: int) -> End | None:
+        """Of a task whose claim has ended without a record of it: what the end of the claim tells."""
+        fact = self.ended(claim, self.state).get((of.job, of.key(row)))
+        if fact is not None and fact['settled'] != 'unchanged':
+            return False, bytes.fromhex(fact.get('end', '')) or UNKNOWN
+        return self.record_end(of, row, 0)
 
 
 def edges(of: Manifest) -> Iterator[Edge]:

@@ -58,14 +58,14 @@ class Decision:
     def _decided(self) -> Cone:
         """What is above the task, once its edges are decided. What is not visible is waited for; Slurm is asked once."""
         of, row = self.element.manifest, self.row.row
-        cone = Cone(self.element.number, self.element.manifest_of, self.state)
+        cone = Cone(self.element.number, self.element.manifest_of, self.state, self.element.store().settled_by)
         if cone.decision(of, row) is not None:
             return cone
         store = self.element.store(everything=True)
         began, pause, lost = monotonic(), 0.05, None
         while True:
             self._freshen()
-            cone = Cone(self.element.number, self.element.manifest_of, store.read(), lost or frozenset())
+            cone = Cone(self.element.number, self.element.manifest_of, store.read(), store.settled_by, lost or frozenset())
             if cone.decision(of, row) is not None:
                 return cone
             waited = monotonic() - began

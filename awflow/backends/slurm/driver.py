@@ -65,14 +65,12 @@ class Driver:
         if self.shape is not None and self._tasks():
             self._hand_in()
 
-    def seen(self, task: Row) -> int:
-        """The generation that is on record of a task that is awaited: its end will be of a higher one."""
-        number, row = task
+    def claim_of(self, task: Row) -> int:
+        """The claim under which a task is performed as far as the plan knew: records and notes of older ones do not count."""
         if self.grant is not None and task not in self.frontier.elsewhere:
-            return self.grant.number - 1
-        rows = self.planner.subjects[number].rows
-        known = rows.row(self.planner.subjects[number].keys[row]) if rows is not None else None
-        return rows.generation(known) if rows is not None and known is not None and rows.final(known) else 0
+            return self.grant.number
+        subject = self.planner.subjects[task[0]]
+        return self.planner.survey.state.owner_of(subject.name, subject.keys[task[1]]) or 0
 
     def announce(self) -> None:
         """Say what was submitted, and how to see what becomes of it."""
@@ -99,14 +97,18 @@ class Driver:
     def _hand_in(self) -> None:
         assert self.grant is not None and self.shape is not None, 'only what is claimed is handed in'
         planner, store = self.planner, self.planner.store
+        submission = Submission(self.slurm, self.grant, store.layout, planner.subjects, self.shape, self.site)
         try:
-            briefing = Briefing(planner, self.plan, self.shape, self.site, self.run, self.seen)
+            briefing = Briefing(planner, self.plan, self.shape, self.site, self.run, self.claim_of)
             planner.write_payload(store.layout.payload(self.grant.number), briefing.manifests())
-            submission = Submission(self.slurm, self.grant, store.layout, planner.subjects, self.shape, self.site)
             submission.hand_in(meanwhile=self._note)
         except SlurmError:
             self._await_end()
             store.finish(self.run)
+            raise
+        except BaseException:
+            if not submission.began:  # this process may live on, and then the claim would stand
+                store.finish(self.run)
             raise
         self.grant.close()
         self.planner.digests.save()

@@ -17,7 +17,8 @@ from awflow.session import BAD, Failure, failure_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from collections.abc import Mapping
+    from typing import Any, Final
 
     from awflow.backends.slurm.driver import Driver
     from awflow.frontier import Row
@@ -36,12 +37,12 @@ class Follower:
         self.store = driver.planner.store
         self.frontier = driver.frontier
         self.display = driver.display
-        self.claim = driver.grant.number if driver.grant is not None else 0
         self.failures: list[Failure] = []
         self.executed: list[str] = []
         self.counts: dict[str, int] = {}
         self.linter = Linter(self.planner.survey, self.planner.place) if self.planner.lint else None
-        self._seen = {task: driver.seen(task) for task in self.frontier.open}
+        self._claims = {task: driver.claim_of(task) for task in self.frontier.open}
+        self._ended: dict[int, Mapping[tuple[str, str], Mapping[str, Any]]] = {}  # claims -> what their ends tell
         self._running: set[Row] = set()
         self._news = monotonic()
         self._asked = self._news - PACE
@@ -91,7 +92,7 @@ class Follower:
         key = subject.keys[task[1]]
         rows = state.rows(subject.name)
         row = rows.row(key) if rows is not None else None
-        if rows is not None and row is not None and rows.generation(row) > self._seen[task]:
+        if rows is not None and row is not None and rows.generation(row) >= self._claims[task]:
             if not rows.final(row) and rows.generation(row) in state.claims:
                 return self._begun(task)
             record = rows.record(row)
@@ -107,24 +108,30 @@ class Follower:
         return self._settled(task, state, subject.name, key)
 
     def _settled(self, task: Row, state: State, job: str, key: str) -> bool:
+        claim = self._claims[task]
         for number in state.claims:
-            fact = state.settlements(number).get((job, key))
+            fact = state.settlements(number).get((job, key)) if number >= claim else None
             if fact is not None:
-                self._settle(task, fact['settled'], fact.get('end', ''), fact.get('why', ''))
-                return True
-        if state.owner_of(job, key) is None and (self.claim not in state.claims or task in self.frontier.elsewhere):
-            self._settle(task, 'cancelled', '', 'its run has ended without it')
-            return True
-        return False
+                return self._settle(task, fact['settled'], fact.get('end', ''), fact.get('why', ''))
+        if claim in state.claims or state.owner_of(job, key) is not None:
+            return False
+        if claim not in self._ended:
+            self._ended[claim] = self.store.settled_by(claim, state)
+        found = self._ended[claim].get((job, key), {})
+        how, end = found.get('settled', 'cancelled'), found.get('end', '')
+        if how == 'unchanged':
+            end = self.frontier.plan.jobs[task[0]].facts.ends[task[1]].hex()  # as the plan knew it
+        return self._settle(task, how, end, found.get('why', 'its run has ended without it'))
 
-    def _settle(self, task: Row, how: str, end: str, why: str) -> None:
-        if how == 'skipped' and not self._open_upstream(task):
-            self._close(task, False, bytes.fromhex(end) or bytes(16), 'skipped')
-        elif how == 'unchanged':
-            self._close(task, True, bytes.fromhex(end), 'unchanged')
-        elif how != 'skipped':
+    def _settle(self, task: Row, how: str, end: str, why: str) -> bool:
+        if how == 'skipped' and self._open_upstream(task):
+            return False
+        if how in ('skipped', 'unchanged'):
+            self._close(task, how == 'unchanged', bytes.fromhex(end) or bytes(16), how)
+        else:
             self._close(task, False, bytes(16), how, why)
             self._failed(task, how, (why, ''))
+        return True
 
     def _open_upstream(self, task: Row) -> bool:
         """Whether the frontier will find out by itself, once it knows of the upstreams, that it is skipped."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from awflow.subject import Subject
 
 MARK: Final = 'awflow'  # how the comments of our jobs begin
-COMPLETE: Final = 'complete'  # the fact that all of a claim has been handed in
+COMPLETE: Final = 'complete'  # the fact that nothing more of a claim will be handed in
 
 
 def comment(nonce: str, piece: Piece, job: str) -> str:

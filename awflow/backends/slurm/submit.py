@@ -69,6 +69,8 @@ class Submission:
         self.pieces = shape.pieces
         self.site = site
         self.ids: list[str] = []
+        self.began = False  # whether something may be in the queue
+        self._under_way: dict[Future[str], Piece] = {}
         self._synced = monotonic()
 
     def hand_in(self, meanwhile: Callable[[], None]) -> None:
@@ -77,14 +79,19 @@ class Submission:
         Raises SlurmError after cancelling what was handed in, if one is refused.
         """
         os.makedirs(os.path.join(self.layout.directory, OUTPUT), exist_ok=True)
+        self.began = True
         with ThreadPoolExecutor(AT_ONCE) as pool:
             try:
                 self._drive(pool, meanwhile)
             except SlurmError:
                 pool.shutdown(cancel_futures=True)
                 raise
-            except KeyboardInterrupt:  # what is under way comes to its end, and is found again by its comment
+            except KeyboardInterrupt:  # what is under way comes to its end
                 pool.shutdown(cancel_futures=True)
+                taken = [future for future in self._under_way if not future.cancelled() and future.exception() is None]
+                for future in taken:
+                    self._under_way[future].id = future.result()
+                self._note([self._under_way[future] for future in taken], last=True)
                 raise KeyboardInterrupt(
                     f'stopped after {len(self.ids)} of {len(self.pieces)} jobs were submitted, which go on: '
                     'run again to submit the rest, or `awflow cancel`'
@@ -97,13 +104,13 @@ class Submission:
         for piece in self.pieces:
             for upstream in set(piece.upstream):
                 below.setdefault(upstream, []).append(piece)
-        under_way: dict[Future[str], Piece] = {}
+        under_way = self._under_way
         ready = [piece for piece in self.pieces if not missing[piece]]
         under_way.update((pool.submit(self._submit, piece), piece) for piece in ready)
         meanwhile()
         while under_way:
             done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            arrived = self._arrived({future: under_way.pop(future) for future in done}, under_way)
+            arrived = self._arrived({future: under_way[future] for future in done})
             ready = []
             for piece in arrived:
                 for dependent in below.get(piece, ()):
@@ -112,7 +119,7 @@ class Submission:
                         ready.append(dependent)
             under_way.update((pool.submit(self._submit, piece), piece) for piece in ready)
 
-    def _arrived(self, done: dict[Future[str], Piece], under_way: dict[Future[str], Piece]) -> list[Piece]:
+    def _arrived(self, done: dict[Future[str], Piece]) -> list[Piece]:
         """Note what was taken. Is one refused, none may stay."""
         refused: tuple[Piece, SlurmError] | None = None
         taken = []
@@ -126,13 +133,15 @@ class Submission:
                 piece.id = future.result()
                 taken.append(piece)
         self._note(taken)
+        for future in done:
+            del self._under_way[future]
         if refused is not None:
-            self._take_back(under_way)
+            self._take_back()
             raise _half_way(self._name(refused[0]), refused[1], len(self.ids))
         return taken
 
-    def _take_back(self, under_way: dict[Future[str], Piece]) -> None:
-        for future in under_way:
+    def _take_back(self) -> None:
+        for future in self._under_way:
             if not future.cancel() and future.exception() is None:
                 self.ids.append(future.result())
         self.slurm.cancel(self.ids)
