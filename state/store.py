@@ -204,7 +204,7 @@ class Store:
         A journal may hold what its writer wrote but never synced; once an end vouches for those bytes they must
         survive a power cut, so they are brought to the disk first.
         """
-        ends = {}
+        ends: dict[int, dict[str, Any]] = {}
         for number in dead.keys() & state.claims.keys():
             journals = dict(state.journals[number])
             for grant in self._granted:
