@@ -151,6 +151,8 @@ FILES = project('''
         Row('another input', "@inputs('single.txt')", "@inputs('single.txt', 'second.txt')", runs='reads', names='input second.txt'),
         Row('an input no longer declared', "@inputs('single.txt')\n", '', runs='reads', names='input single.txt'),
         Row("an upstream's outputs", "f.write('made')", "f.write('other')", runs='makes copies below'),
+        Row('an upstream that makes the same bytes in another way', "f.write('made')", "f.writelines(['made'])", runs='makes', names='code of makes'),
+        Row('an upstream that returns the same in another way', 'return 5', 'return int("5")', runs='returns adds', names=''),
         Row('an output that was edited', written('copied.txt', 'edited'), runs='copies', names='copied.txt'),
         Row('an output that is gone', removed('copied.txt'), runs='copies', names='copied.txt'),
         Row('another output', "@outputs('sized.txt')", "@outputs('sized.txt', 'first.txt')", runs='sized', names='output paths'),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 from tests.conftest import Workspace
 from tests.triggers.table import Projects, Row, must_rerun, project, table
 
@@ -158,15 +156,15 @@ LOOPS = project('''
 })  # fmt: skip
 
 
-def moved(old: str, new: str) -> object:
-    def edit(workspace: Workspace) -> None:
-        shutil.move(workspace.path / old, workspace.path / new)
-
-    return edit
+def twice_moves(workspace: Workspace) -> None:
+    workspace.edit('def twice(x): return x + x\n', '', 'util.py')
+    workspace.write('alone.py', workspace.read('alone.py') + 'def twice(x): return x + x\n')
+    workspace.edit('from util import twice as doubled, TABLE', 'from util import TABLE\nfrom alone import twice as doubled')
 
 
 @table(
     (MODULES, [
+        Row('a helper that moves to another module', twice_moves, runs='aliased_function by_getattr', names='alone'),
         Row('a helper in a sibling module', 'x * factor()', 'factor() * x', file='util.py', runs='sibling', names='helper util.once'),
         Row('a helper of a helper in a sibling module', 'return 2', 'return 3', file='util.py', runs='sibling', names='helper util.factor'),
         Row('a constant through an aliased module', "'constant'", "'variable'", file='util.py', runs='aliased_module', names='util.constant'),
