@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 class Briefing:
     """One submission. `claim_of` is the claim under which another run performs a task."""
 
-    def __init__(self, planner: Planner, plan: Plan, shape: Shape, site: Site, run: str, claim_of: Callable[[Row], int]) -> None:
+    def __init__(
+        self, planner: Planner, plan: Plan, shape: Shape, site: Site, run: str, claim_of: Callable[[Row], int]
+    ) -> None:
         self.planner = planner
         self.plan = plan
         self.shape = shape
