@@ -7,7 +7,7 @@ which is another outcome.
 
 from __future__ import annotations
 
-from secrets import token_hex
+import os
 
 from awflow.outcome import outcome_digest
 from awflow.reasons import Reason
@@ -43,7 +43,7 @@ class Acceptance:
         outputs = self._outputs(record, now, parts)
         changes: dict[str, Any] = {}
         if outputs != record.outputs:
-            changes = {'id': token_hex(16)}
+            changes = {'id': os.urandom(16).hex()}
             stored = str(record.result['digest']) if record.result else None
             changes['end'] = outcome_digest(outputs, stored) if declares else changes['id']
         self.record = record.replace(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
 from awflow.errors import DefinitionError, OptionError
+from awflow.state import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Place:
 
 def place_of(jobs: list[Job], workflow: str | None, root: Any) -> Place:
     """Where these jobs are scheduled."""
-    parent = json.loads(os.environ[PARENT]) if os.environ.get(PARENT) else None
+    parent = jsontext.loads(os.environ[PARENT].encode()) if os.environ.get(PARENT) else None
     script = parent['script'] if parent else _script()
     if workflow is None:
         workflow = parent['workflow'] if parent else _stem(script)

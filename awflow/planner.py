@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from secrets import token_hex
 from time import time
 
 from awflow.errors import CycleError
@@ -188,8 +187,9 @@ class Planner:
                 target = shared if link.partners is None else own
                 target[link.component] = plan.end_of(link, row).hex()
             records.append(Record(
-                job=subject.name, task=subject.keys[row], final=True, outcome='succeeded', adopted=True, id=token_hex(16),
-                end=planned.facts.ends[row].hex(), code=subject.code, upstream=shared, started=time(), ended=time(),
+                job=subject.name, task=subject.keys[row], final=True, outcome='succeeded', adopted=True,
+                id=os.urandom(16).hex(), end=planned.facts.ends[row].hex(), code=subject.code, upstream=shared,
+                started=time(), ended=time(),
                 own=subject.own(row, self.survey.inputs(subject, row), own), outputs=outputs, note='adopted',
             ))  # fmt: skip
         return records

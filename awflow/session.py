@@ -5,9 +5,7 @@ A backend drives it and knows processes; the session knows identities, records a
 
 from __future__ import annotations
 
-import json
 import os
-from secrets import token_hex
 from time import time
 
 from awflow.frontier import Frontier
@@ -16,6 +14,7 @@ from awflow.place import PARENT, Place, definition_site
 from awflow.plan import IN, Plan, task_name
 from awflow.proofs import history_of
 from awflow.reasons import MAYBE, Reason
+from awflow.state import jsontext
 from awflow.state.digests import Content
 from awflow.state.layout import safe
 from awflow.state.record import Record
@@ -47,7 +46,7 @@ class Attempt:
     def __init__(self, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:
         self.number, self.row = task
         self.retry = retry
-        self.id = token_hex(16)
+        self.id = os.urandom(16).hex()
         self.upstream = upstream
         self.own = own
         self.started = time()
@@ -173,7 +172,7 @@ class Session:
             if reason.kind == 'output changed' and os.path.lexists(reason.name):
                 kept = self.store.layout.kept_dir()
                 os.makedirs(kept, exist_ok=True)
-                os.rename(reason.name, os.path.join(kept, f'{safe(reason.name)}-{self.run}-{token_hex(4)}'))
+                os.rename(reason.name, os.path.join(kept, f'{safe(reason.name)}-{self.run}-{os.urandom(4).hex()}'))
 
     def order(self, attempt: Attempt, environment: Mapping[str, str], cuda: str | None) -> dict[str, Any]:
         """What a worker is told, as JSON can say it."""
@@ -193,7 +192,7 @@ class Session:
             'inputs': list(paths),
             'stat': [path for path, stat in paths.items() if stat],
             'produced': produced,
-            'env': {**environment, PARENT: json.dumps(parent)},
+            'env': {**environment, PARENT: jsontext.dumps(parent).decode()},
             'cuda': cuda,
             'cwd': self.place.directory,
             'results_file': os.path.join(layout.results_dir(subject.name), f'{number}.pickles'),

@@ -6,7 +6,6 @@ Paths are relative to the directory in which `schedule` was called, which is whe
 from __future__ import annotations
 
 import os
-from fnmatch import fnmatchcase
 
 from awflow.elements import SINGLE, template_text
 from awflow.errors import DefinitionError
@@ -61,6 +60,8 @@ def _matches(pattern: str, made: Iterable[str]) -> list[str]:
 
 
 def _fits(path: str, pattern: str) -> bool:
+    from fnmatch import fnmatchcase
+
     parts, patterns = path.split('/'), pattern.split('/')
     if '**' in patterns:
         return fnmatchcase(path, pattern.replace('**/', '*'))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from secrets import token_hex
 
 from awflow.errors import DefinitionError, InFlightError
 from awflow.identity import local_part, upstream_part
@@ -300,7 +299,7 @@ class Survey:
         """The outcome of an adoption: of its declared outputs, otherwise an id of its own."""
         if subject.job.declares_outputs:
             return bytes.fromhex(outcome_digest(self.drafts[subject.number, row], None))
-        return bytes.fromhex(token_hex(16))
+        return os.urandom(16)
 
     # -- in flight -----------------------------------------------------------------------------------------------------
 

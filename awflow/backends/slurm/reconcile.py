@@ -14,8 +14,8 @@ left the queue in between.
 
 from __future__ import annotations
 
+import os
 import sys
-from secrets import token_hex
 from time import time
 
 from awflow.backends.slurm.client import user
@@ -263,7 +263,8 @@ class Reconciliation:
             return [], [{'claim': number, 'settled': gone.called, 'job': task[0], 'key': task[1], 'why': line}]
         attempt = begun or Record(job=task[0], task=task[1], run=state.claims[number].run, started=time())
         return [attempt.replace(
-            outcome=outcome, error={'type': kind, 'line': line}, ended=time(), id=token_hex(16), end=token_hex(16),
+            outcome=outcome, error={'type': kind, 'line': line}, ended=time(),
+            id=os.urandom(16).hex(), end=os.urandom(16).hex(),
             slurm={**(attempt.slurm or {}), 'state': gone.state, 'reason': gone.reason, 'job': handed.spelled(*task)},
         )], []  # fmt: skip
 
