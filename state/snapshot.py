@@ -10,7 +10,6 @@ novelty.
 
 from __future__ import annotations
 
-import struct
 import sys
 
 from xxhash import xxh3_64_digest
@@ -27,9 +26,7 @@ if TYPE_CHECKING:
 MAGIC = b'awfcols\n'
 VERSION = 1
 ALIGN = 16
-_HEAD = struct.Struct('<8sII')
-_PLACE = struct.Struct('<QQ')
-_TRAILER = 8
+_HEAD, _PLACE, _TRAILER = 16, 16, 8  # bytes of what surrounds the columns
 
 
 class Damaged(ValueError):
@@ -40,11 +37,12 @@ def write(columns: Mapping[str, bytes | bytearray | memoryview], meta: Mapping[s
     """The bytes of a file that holds these columns."""
     parts = {'meta': jsontext.dumps(meta), **columns}
     names = {name: name.encode() for name in parts}
-    length = sum(2 + len(name) + _PLACE.size for name in names.values())
-    out = bytearray(_HEAD.pack(MAGIC, VERSION, length))
+    length = sum(2 + len(name) + _PLACE for name in names.values())
+    out = bytearray(MAGIC + VERSION.to_bytes(4, 'little') + length.to_bytes(4, 'little'))
     offset = _aligned(len(out) + length)
     for name, part in parts.items():
-        out += len(names[name]).to_bytes(2, 'little') + names[name] + _PLACE.pack(offset, len(part))
+        out += len(names[name]).to_bytes(2, 'little') + names[name]
+        out += offset.to_bytes(8, 'little') + len(part).to_bytes(8, 'little')
         offset = _aligned(offset + len(part))
     for part in parts.values():
         out += bytes(_aligned(len(out)) - len(out))
@@ -67,17 +65,17 @@ class Snapshot:
     def open(cls, data: bytes | memoryview) -> Snapshot:
         """Verify and index; Damaged if the bytes are not whole, StateVersionError if a newer awflow wrote them."""
         view = memoryview(data)
-        if len(view) < _HEAD.size + _TRAILER:
+        if len(view) < _HEAD + _TRAILER:
             raise Damaged('too short')
         body = view[:-_TRAILER]
         if xxh3_64_digest(body) != view[-_TRAILER:]:
             raise Damaged('the checksum does not fit')
-        magic, version, length = _HEAD.unpack_from(body)
-        if magic != MAGIC:
+        version, length = (int.from_bytes(body[at : at + 4], 'little') for at in (8, 12))
+        if body[:8] != MAGIC:
             raise Damaged('it holds something else')
         if version > VERSION:
             raise newer(version)
-        places = dict(_places(body[_HEAD.size : _HEAD.size + length]))
+        places = dict(_places(body[_HEAD : _HEAD + length]))
         snapshot = cls(body, places, {})
         snapshot.meta = jsontext.loads(snapshot['meta'])
         return snapshot
@@ -124,8 +122,9 @@ def _places(directory: memoryview) -> list[tuple[str, tuple[int, int]]]:
     while at < len(directory):
         start = at + 2
         end = start + int.from_bytes(directory[at:start], 'little')
-        places.append((str(directory[start:end], 'utf-8'), _PLACE.unpack_from(directory, end)))
-        at = end + _PLACE.size
+        place = int.from_bytes(directory[end : end + 8], 'little'), int.from_bytes(directory[end + 8 : end + _PLACE], 'little')
+        places.append((str(directory[start:end], 'utf-8'), place))
+        at = end + _PLACE
     return places
 
 

@@ -8,8 +8,6 @@ field by field as JSON, compressed. README.md beside this file specifies every c
 
 from __future__ import annotations
 
-import struct
-
 from awflow.state import jsontext
 from awflow.state.record import Record
 from awflow.state.snapshot import Damaged, Snapshot
@@ -99,6 +97,8 @@ class Base:
             if kind == COUNTED:
                 self._spelled = [str(number) for number in range(self.count)]
             elif kind == NUMBERED:
+                import struct
+
                 self._spelled = [str(number) for (number,) in struct.iter_unpack('<q', part)]
             else:
                 self._spelled = list(jsontext.loads(part))
