@@ -7,6 +7,8 @@ import re
 import signal
 from typing import TYPE_CHECKING
 
+import psutil
+
 if TYPE_CHECKING:
     from tests.slurm.flow import Flow
 
@@ -30,6 +32,8 @@ ENDS = """
     def killed(): told('killed')
     @job
     def step_killed(): told('step_killed')
+    @job
+    def told_first(): told('told_first')
     @job(memory='200MB')
     def hungry():
         if not os.path.exists('mended'): hoard = bytearray(os.urandom(1 << 20) * 600); told('hungry')
@@ -50,7 +54,7 @@ ENDS = """
     @job(env=['[ -e mended ] || { echo no such module: gcc; exit 7; }'])
     def unprepared(): pass
 
-    made = [fine, raises, leaves, exits, killed, step_killed, hungry, late, element, pending, forgets, half_met, unprepared]
+    made = [fine, raises, leaves, exits, killed, step_killed, told_first, hungry, late, element, pending, forgets, half_met, unprepared]
     for one in made[:]:
         def below(): pass
         made.append(job(name=f'below_{one.name}')(below).after(one))
@@ -64,6 +68,7 @@ WORDS = {  # outcome and sentence
     'exits': ('failed', 'its process ended with status 4 before the function returned'),
     'killed': ('crashed', r'its process was killed by SIGKILL, perhaps out of memory \(\d+ MiB seen\)'),
     'step_killed': ('crashed', 'it was killed, perhaps out of memory'),
+    'told_first': ('cancelled', r'Slurm ended it, as somebody asked \(scancel\)'),
     'hungry': ('failed', r'it used more memory than it had asked for \(\d+ MiB seen, 200 MiB asked for\)'),
     'late': ('timeout', 'Slurm ended it at its time limit'),
     'element[0]': ('cancelled', r'Slurm ended it, as somebody asked \(scancel\)'),
@@ -79,7 +84,7 @@ def test_every_end_is_recorded_in_words_and_only_what_did_not_succeed_runs_again
     flow.script(ENDS)
     cluster = flow.cluster
     process = flow.start()
-    names = ['killed', 'step_killed', 'late', 'element-0', 'element-1', 'element-2']
+    names = ['killed', 'step_killed', 'told_first', 'late', 'element-0', 'element-1', 'element-2']
     cluster.wait_until(lambda: all(flow.lines(f'{name}.pids') for name in names))
     pids = {name: [int(pid) for pid in flow.read(f'{name}.pids').split()] for name in names}
     ids = {job.name: job.number for job in cluster.jobs()}
@@ -87,6 +92,10 @@ def test_every_end_is_recorded_in_words_and_only_what_did_not_succeed_runs_again
     os.kill(pids['killed'][0], signal.SIGKILL)
     for pid in reversed(pids['step_killed']):  # first the one that would say what became of the other
         os.kill(pid, signal.SIGKILL)
+    task, watching = pids['told_first']  # of the processes of a job one is the first to get the signal that all get
+    os.kill(task, signal.SIGTERM)
+    cluster.wait_until(lambda: not psutil.pid_exists(task))
+    os.kill(watching, signal.SIGTERM)
     cluster.scancel(f'{ids["element"]}_0', f'{ids["element"]}_1', ids['pending'])
     cluster.wait_for(ids['late'], 'TIMEOUT', bound=90)
     flow.write('mended', '')  # lets the last element succeed
@@ -104,7 +113,7 @@ def test_every_end_is_recorded_in_words_and_only_what_did_not_succeed_runs_again
     assert set(ran.executed) == {*good, *WORDS}, 'neither what was cancelled before it began nor what is below a failure'
     cluster.wait_until_empty()
     below = {job.name: job.state for job in cluster.jobs() if job.name.startswith('below_')}
-    assert len(below) == 13
+    assert len(below) == 14
     assert {state for name, state in below.items() if name != 'below_fine'} == {'CANCELLED'}, 'and none of that waits for ever'
 
     cluster.forget_commands()

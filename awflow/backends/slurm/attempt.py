@@ -166,6 +166,15 @@ class Watched:
         return 0
 
 
+def terminated(report: dict[str, Any] | None, status: int) -> bool:
+    """Whether an attempt was ended by SIGTERM, as it says itself or as its process ended."""
+    if report is not None:
+        return bool(report['outcome'] == 'cancelled')
+    if os.WIFSIGNALED(status):
+        return os.WTERMSIG(status) == signal.SIGTERM
+    return os.WEXITSTATUS(status) == 128 + signal.SIGTERM
+
+
 def outcome_of(
     watched: Watched, report: dict[str, Any] | None, status: int, output: str, peak: int
 ) -> tuple[str, dict[str, Any]]:  # fmt: skip

@@ -177,10 +177,12 @@ class Worker:
 
     def _conclude(self, watched: Watched, row: Row, report: dict[str, Any] | None, status: int) -> list[Row]:
         """Record how an attempt ended; the row again if it is to be tried again."""
-        from awflow.backends.slurm.attempt import outcome_of
+        from awflow.backends.slurm.attempt import outcome_of, terminated
 
         if watched.log is not None:
             watched.log.close()
+        if watched.told is None and terminated(report, status) and self._told_within(2.0):
+            watched.told = monotonic()  # Slurm tells all processes of a job; the task's was only the first to hear it
         outcome, told = outcome_of(watched, report, status, self.output, self.signs.peak)
         user, system, rss = watched.usage
         usage: dict[str, Any] = {'user': user, 'system': system, 'rss': max(rss, self.signs.peak), 'pid': watched.pid}
