@@ -160,7 +160,9 @@ class Definition:
     @property
     def digest(self) -> str:
         """Digest of its text."""
-        self._digest = self._digest or digest_of(self.node)
+        if not self._digest:
+            self._digest = digest_of(self.node)
+            self.node = None  # thousands of trees would keep the garbage collector busy
         return self._digest
 
 
