@@ -100,11 +100,11 @@ class Entry:
     """One entry of the ledger, as it stands in its file.
 
     `tasks` maps a job to the encoded keys that the entry claims; `ends` maps the number of a claim to {'why',
-    'journals': {name: bytes}, 'settled': [tasks that ended without an attempt]}; `records` are JSON forms of records that are final from the start; `codes` names the
-    components of code digests, `sources` what these look like ({component: {text of the component: source}});
-    `reasons` says by job why its tasks were to run or were accepted; `facts` are notes on claims that are no record of
-    a task ({'claim': n, ...}); `owner` is a liveness.Owner's JSON form; `root` and `script` say where it came from, for
-    humans.
+    'journals': {name: bytes}, 'settled': [tasks that ended without an attempt]}; `records` are JSON forms of records that
+    are final from the start; `codes` names the components of code digests, `sources` what these look like ({component:
+    {text of the component: source}}); `reasons` says by job why its tasks were to run or were accepted; `facts` are
+    notes on claims that are no record of a task ({'claim': n, ...}); `owner` is a liveness.Owner's JSON form; `root` and
+    `script` say where it came from, for humans.
     """
 
     __slots__ = (

@@ -18,7 +18,7 @@ class TaskLog:
         self._path = path
         self._show = show
         self._fd = -1
-        self._line = b''
+        self._line: list[bytes] = []  # pieces of a line that has not ended
 
     @property
     def written(self) -> bool:
@@ -33,14 +33,16 @@ class TaskLog:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._fd, rest) :]
-        *lines, self._line = (self._line + data).split(b'\n')
-        for line in lines:
-            self._show(line.decode('utf-8', 'replace').rstrip('\r'))
+        first, *others = data.split(b'\n')
+        self._line.append(first)
+        for piece in others:
+            self._show(b''.join(self._line).decode('utf-8', 'replace').rstrip('\r'))
+            self._line = [piece]
 
     def close(self) -> None:
         """Show an unfinished line and close the file; `written` stays as it was."""
-        if self._line:
-            self._show(self._line.decode('utf-8', 'replace'))
-            self._line = b''
+        if rest := b''.join(self._line):
+            self._show(rest.decode('utf-8', 'replace'))
+        self._line = []
         if self._fd >= 0:
             os.close(self._fd)
