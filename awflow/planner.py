@@ -222,23 +222,27 @@ class Planner:
             parent=self.place.parent, owner=myself(pids, self.store.proc), queue=queue,
         )  # fmt: skip
 
-    def note_run(self, run: str, plan: Plan) -> None:
-        """The file that says who ran what, when and with what."""
-        import json
+    def run_facts(self, run: str, plan: Plan) -> dict[str, Any]:
+        """Who runs what, when and with what."""
         import platform
 
-        path = self.store.layout.run_file(run)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         packages: dict[str, str] = {}
         for print_ in self.prints.values():
             packages.update(print_.packages)
-        facts = {
+        return {
             'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv,
             'command': [sys.executable, *sys.orig_argv[1:]], 'prefix': sys.prefix, 'state': self.store.layout.root,
             'directory': os.getcwd(), 'python': platform.python_version(), 'packages': packages,
             'git': self.place.commit(), 'plan': plan.counts(),
             'parent': self.place.parent,
         }  # fmt: skip
+
+    def note_run(self, facts: dict[str, Any]) -> None:
+        """Write down a run, in a file of its own."""
+        import json
+
+        path = self.store.layout.run_file(facts['run'])
+        os.makedirs(os.path.dirname(path), exist_ok=True)
         self.store.disk.create(path, json.dumps(facts, indent=1).encode() + b'\n')
 
     def write_payload(self, path: str, plans: Mapping[str, bytes] | None = None) -> None:

@@ -99,6 +99,7 @@ class Run:
             'status': self.status(),
             'executed': self.executed,
             'failures': [failure.to_dict() for failure in self.failures],
+            **({'commands': dict(self._driver.slurm.counts)} if self._driver is not None else {}),
         }
 
 
@@ -291,7 +292,7 @@ def _drive(
     display: Display = make(progress)
     try:
         if grant is not None:
-            planner.note_run(run.id, plan)
+            planner.note_run(planner.run_facts(run.id, plan))
             session.claimed(grant)
         cpus, memory, gpus = machine()
         cpus = workers or planner.place.cpus or cpus

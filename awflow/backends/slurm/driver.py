@@ -41,6 +41,7 @@ class Driver:
         self.frontier = Frontier(self.plan)
         self.shape: Shape | None = None
         self.grant: Grant | None = None
+        self._facts: dict[str, Any] = {}  # on the run
 
     def submit(self) -> None:
         """Until what the plan runs is handed in. Raises SlurmError if Slurm refuses, and then leaves nothing queued."""
@@ -101,7 +102,7 @@ class Driver:
         try:
             briefing = Briefing(planner, self.plan, self.shape, self.site, self.run, self.claim_of)
             planner.write_payload(store.layout.payload(self.grant.number), briefing.manifests())
-            submission.hand_in(meanwhile=self._note)
+            submission.hand_in(meanwhile=self._prepare_note)
         except SlurmError:
             self._await_end()
             store.finish(self.run)
@@ -110,11 +111,15 @@ class Driver:
             if not submission.began:  # this process may live on, and then the claim would stand
                 store.finish(self.run)
             raise
+        finally:
+            if self._facts:
+                planner.note_run({**self._facts, 'commands': dict(self.slurm.counts)})
         self.grant.close()
-        self.planner.digests.save()
+        planner.digests.save()
 
-    def _note(self) -> None:
-        self.planner.note_run(self.run, self.plan)
+    def _prepare_note(self) -> None:
+        """While Slurm works: what takes time of what is noted of the run at last, with the number of Slurm's commands."""
+        self._facts = self.planner.run_facts(self.run, self.plan)
         for text in self.planner.notes(self.plan):
             self.display.note(text)
 
