@@ -9,11 +9,15 @@ from awflow.cli.options import state_option, workflow_option
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
+    from awflow.backends.slurm.client import Slurm
     from awflow.cli.observed import Workflow
     from awflow.state.ledger import Entry
 
     Task = tuple[str, str]
+
+PAUSES: Final = (0.3, 0.7, 1.5)  # seconds; Slurm needs a moment, and so do tasks that run
 
 
 @click.command(epilog='Example: awflow cancel estimate')
@@ -61,19 +65,33 @@ def _open(workflow: Workflow, number: int, claim: Entry) -> Iterator[Task]:
 def _in_queue(workflow: Workflow, number: int, tasks: list[Task], everything: bool) -> int:
     from awflow.backends.slurm.client import Slurm, user
     from awflow.backends.slurm.handed import Handed
-    from awflow.backends.slurm.reconcile import Look, adopt
+    from awflow.backends.slurm.look import Look
+    from awflow.backends.slurm.reconcile import adopt
 
     slurm = Slurm()
     state = workflow.state
     handed = Handed(state.claims[number], state.facts(number))
     if not handed.complete:
         adopt(handed, Look(slurm.queue([user()])))  # its submitter may have died before it noted all
-    ids = (
-        list(handed.ids) if everything else list(dict.fromkeys(spelled for task in tasks if (spelled := handed.spelled(*task))))
-    )
-    slurm.cancel(ids)
-    click.echo(f'cancelled in Slurm: {len(tasks)} tasks of run {state.claims[number].run}')
+    ids = handed.ids if everything else {spelled: None for task in tasks if (spelled := handed.spelled(*task))}
+    slurm.cancel(list(ids))
+    click.echo(f'cancelled in Slurm: {counted(len(tasks))} of run {state.claims[number].run}')
+    _note_the_rest(workflow, slurm, number, tasks)
     return len(tasks)
+
+
+def _note_the_rest(workflow: Workflow, slurm: Slurm, number: int, tasks: list[Task]) -> None:
+    """What runs says itself how it ended; of what only waited it is noted here that it will not run."""
+    from awflow.backends.slurm.reconcile import Reconciliation
+
+    queue, store, run = Reconciliation(workflow.store, slurm), workflow.store, workflow.state.claims[number].run
+    for pause in PAUSES:
+        store.disk.sleep(pause)
+        state = store.read()
+        if number not in state.claims or all(state.finished(number, *task) for task in tasks):
+            return
+        queue.witness(state, {number: workflow.evidence[number]})
+        queue.settle(run, state, patient=False)
 
 
 def _here(workflow: Workflow, number: int, claim: Entry, tasks: list[Task], wanted: set[Task] | None) -> int:

@@ -159,7 +159,7 @@ def lost_of(cone: Cone) -> frozenset[tuple[str, str]]:
     """Of tasks whose end is not known, those that Slurm knows to have ended without a word of their own."""
     from awflow.backends.slurm.client import Slurm, user
     from awflow.backends.slurm.handed import Handed
-    from awflow.backends.slurm.reconcile import ENDED, Look
+    from awflow.backends.slurm.look import ENDED, Look
     from awflow.errors import SlurmError
 
     state = cone.state

@@ -44,6 +44,7 @@ class Follower:
         self._claims = {task: driver.claim_of(task) for task in self.frontier.open}
         self._ended: dict[int, Mapping[tuple[str, str], Mapping[str, Any]]] = {}  # claims -> what their ends tell
         self._running: set[Row] = set()
+        self._said: set[tuple[str, str]] = set()  # what was said of jobs that do not start
         self._news = monotonic()
         self._asked = self._news - PACE
 
@@ -75,10 +76,23 @@ class Follower:
         elif now - self._news > QUIET and now - self._asked > PACE and self.frontier.open:
             self._asked = now
             self.store.evidence(state)
+            self._say_held()
             if self.planner.queue.settle(self.driver.run, state, patient=False):
                 moved = self._take(self.store.read())
         self.display.tick()
         return moved
+
+    def _say_held(self) -> None:
+        """Say once of every job that Slurm may never start it, and why: it would be waited for in silence."""
+        look = self.planner.queue.looked
+        handed = [finding.handed for finding in self.planner.queue.findings.values() if finding.handed is not None]
+        if look is None:
+            return
+        jobs = {place[0]: task[0] for each in handed for task, place in each.places.items()}
+        for job, reason in look.held(jobs).items():
+            if (job, reason) not in self._said:
+                self._said.add((job, reason))
+                self.display.note(f'{jobs[job]} (Slurm job {job}) does not start: Slurm says {reason}')
 
     def _take(self, state: State) -> bool:
         moved = False

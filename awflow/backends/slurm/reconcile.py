@@ -21,6 +21,7 @@ from time import time
 from awflow.backends.slurm.client import user
 from awflow.backends.slurm.handed import MARK, Handed
 from awflow.backends.slurm.limits import limits_of
+from awflow.backends.slurm.look import BLOCKED, ENDED, Look
 from awflow.errors import SlurmError
 from awflow.state.liveness import ALIVE, DEAD, SUSPECT, Evidence
 from awflow.state.record import Record
@@ -30,18 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, Final
 
-    from awflow.backends.slurm.client import Queued, Slurm
+    from awflow.backends.slurm.client import Slurm
     from awflow.state.store import Store
     from awflow.state.view import State
 
     Task = tuple[str, str]  # job, key
 
 PAUSE: Final = 30.0  # seconds between two looks at a queue in which an id is missing
-ENDED: Final = frozenset({
-    'BOOT_FAIL', 'CANCELLED', 'COMPLETED', 'DEADLINE', 'FAILED', 'LAUNCH_FAILED', 'NODE_FAIL', 'OUT_OF_MEMORY', 'PREEMPTED',
-    'RECONFIG_FAIL', 'REVOKED', 'TIMEOUT',
-})  # fmt: skip
-BLOCKED: Final = 'DependencyNeverSatisfied'
 KILLED: Final = ('JobLaunchFailure', 'RaisedSignal')  # how a SIGKILL looks where there are no cgroups
 
 
@@ -58,24 +54,6 @@ class Gone:
     def called(self) -> str:
         """The end of a task that never began."""
         return 'skipped' if self.reason in (BLOCKED, 'Dependency') else 'cancelled'
-
-
-class Look:
-    """The queue as it answered once, by id."""
-
-    __slots__ = ('_of', 'lines', 'when')
-
-    def __init__(self, lines: list[Queued]) -> None:
-        self.when = time()
-        self.lines: dict[str, Queued] = {}  # one of each job
-        self._of: dict[tuple[str, int | None], Queued] = {}
-        for line in lines:
-            self.lines[line.job] = line
-            self._of.update(((line.job, index), line) for index in line.indexes())
-
-    def of(self, job: str, index: int | None) -> Queued | None:
-        """The line that speaks of a job or element."""
-        return self._of.get((job, index))
 
 
 class Finding:
