@@ -34,13 +34,12 @@ def test_filters_of_the_user_for_squeue_do_not_make_jobs_look_gone(flow: Flow) -
 def test_a_process_whose_submission_failed_can_submit_again(flow: Flow) -> None:
     """As in a notebook, where the process that failed lives on."""
     flow.script("""
-        import threading
-        lock = threading.Lock()
+        lines = (i for i in range(3))
         @job
         def first(): open('first', 'a').write('x')
         @after(first)
         @job
-        def second(): print(lock)
+        def second(): print(list(lines))
         try:
             schedule(second, backend='slurm')
         except Exception as error:
@@ -112,3 +111,28 @@ def test_what_proved_unchanged_is_no_failure_for_who_looks_after_its_claim_has_e
     assert ran.returncode == 0, ran
     assert ran.stdout.splitlines()[-1] == "{'succeeded': 1, 'unchanged': 1} []", ran
     assert flow.read('second') == 'x'
+
+
+def test_a_big_array_of_another_run_is_waited_for_by_its_id(flow: Flow) -> None:
+    flow.script("""
+        import sys
+        size = int(sys.argv[1])
+        @job(array=size)
+        def part(i):
+            while not os.path.exists('go'): time.sleep(0.05)
+        @after(part)
+        @job(name=f'whole-{size}')
+        def whole(): open(f'whole-{size}', 'a').write('x')
+        schedule(part if sys.argv[2] == 'part' else whole, backend='slurm')
+    """)
+    assert flow.run('120', 'part').returncode == 0
+    assert flow.run('120', 'whole').returncode == 0
+    assert flow.run('100', 'whole').returncode == 0
+    assert flow.run('3', 'whole').returncode == 0
+    array = next(job.number for job in flow.cluster.jobs('-n', 'part')).partition('_')[0]
+    assert flow.asked('dependency') == [
+        f'afterok:{array}', f'afterany:{array}', f'afterok:{array}_0:{array}_1:{array}_2',
+    ]  # fmt: skip
+    flow.write('go', '')
+    flow.cluster.wait_until_empty()
+    assert [flow.read(f'whole-{size}') for size in (120, 100, 3)] == ['x'] * 3

@@ -17,13 +17,15 @@ from awflow.plan import IN, Plan, task_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
+    from typing import Any, Final
 
     from awflow.display import Display
     from awflow.frontier import Row
     from awflow.planner import Planner
     from awflow.state.grant import Grant
     from awflow.state.view import State
+
+FEW: Final = 50  # elements of a foreign array that are waited for one by one
 
 
 class Driver:
@@ -162,27 +164,42 @@ class Driver:
             self.plan, self.frontier, self.planner.subjects, limit, lambda number, rows: self._foreign(state, number, rows)
         )
 
-    def _foreign(self, state: State, number: int, rows: Sequence[int]) -> list[str]:
-        """The ids in the queue of tasks that another run has submitted."""
+    def _foreign(self, state: State, number: int, rows: Sequence[int]) -> tuple[list[str], bool]:
+        """The ids in the queue of tasks that another run has submitted, and whether these perform no others.
+
+        The elements of an array one by one only if they are few: a command line ends somewhere.
+        """
         subject = self.planner.subjects[number]
-        ids: dict[str, None] = {}
+        claims: dict[int, list[tuple[str, str]]] = {}
         for row in rows:
-            key = subject.keys[row]
-            claim = state.owner_of(subject.name, key)
-            if claim is None:
-                continue  # it has ended since
-            if not (state.claims[claim].owner or {}).get('queue'):
-                raise InFlightError(
-                    'task {task} is being executed by a run on {host}, which a job on Slurm cannot wait for',
-                    'Wait until that run has ended, then submit again.', task=task_name(subject.name, key),
-                    run=state.claims[claim].run, host=(state.claims[claim].owner or {}).get('host', 'another machine'),
-                )  # fmt: skip
-            handed = Handed(state.claims[claim], state.facts(claim))
-            if self.planner.queue.looked is not None:
-                adopt(handed, self.planner.queue.looked)
-            if spelled := handed.spelled(subject.name, key):
-                ids[spelled] = None
-        return list(ids)
+            claim = state.owner_of(subject.name, subject.keys[row])
+            if claim is not None:  # otherwise it has ended since
+                claims.setdefault(claim, []).append((subject.name, subject.keys[row]))
+        ids: list[str] = []
+        alone = True
+        for claim, tasks in claims.items():
+            handed = self._handed(state, claim, tasks[0])
+            wanted: dict[str, dict[str, None]] = {}  # of every id the elements, as they are spelled
+            for task in tasks:
+                if task in handed.places:
+                    wanted.setdefault(handed.places[task][0], {})[handed.spelled(*task)] = None
+            for id, spelled in wanted.items():
+                whole = len({place for place in handed.places.values() if place[0] == id})
+                ids += [id] if len(spelled) == whole or len(spelled) > FEW else spelled
+                alone &= len(spelled) == whole or len(spelled) <= FEW
+        return ids, alone
+
+    def _handed(self, state: State, claim: int, task: tuple[str, str]) -> Handed:
+        if not (state.claims[claim].owner or {}).get('queue'):
+            raise InFlightError(
+                'task {task} is being executed by a run on {host}, which a job on Slurm cannot wait for',
+                'Wait until that run has ended, then submit again.', task=task_name(*task),
+                run=state.claims[claim].run, host=(state.claims[claim].owner or {}).get('host', 'another machine'),
+            )  # fmt: skip
+        handed = Handed(state.claims[claim], state.facts(claim))
+        if self.planner.queue.looked is not None:
+            adopt(handed, self.planner.queue.looked)
+        return handed
 
 
 def _tasks(number: int) -> str:

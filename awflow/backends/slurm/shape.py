@@ -100,13 +100,14 @@ class Shape:
         frontier: Frontier,
         subjects: Sequence[Subject],
         limit: int,
-        foreign: Callable[[int, Sequence[int]], list[str]],
+        foreign: Callable[[int, Sequence[int]], tuple[list[str], bool]],
     ) -> None:
         self.plan = plan
         self.frontier = frontier
         self.subjects = subjects
         self.limit = limit  # numbers of elements are below it
-        self.foreign = foreign  # the ids of the jobs in the queue that perform these rows for another run
+        # The ids of the jobs in the queue that perform these rows for another run, and whether they perform nothing else.
+        self.foreign = foreign
         self.pieces: list[Piece] = []
         self.of: list[list[Piece]] = [[] for _ in subjects]  # by job
         self._home: list[dict[int, Piece]] = [{} for _ in subjects]  # the piece of every row that is handed in
@@ -192,27 +193,30 @@ class Shape:
     def _of_link(self, piece: Piece, link: Link, paired: bool) -> Gate | None:
         """None if the edge is decided: had it said no to a job that waits for all, there would be no such piece."""
         if link.partners is not None:
-            refs = self._awaited(link, {_partner(link, row) for row in piece.rows})
+            refs, _ = self._awaited(link, {_partner(link, row) for row in piece.rows})
             exact = paired and len(refs) == 1 and isinstance(refs[0], Piece)
             return Gate('aftercorr' if exact else 'afterany', refs, exact) if refs else None
         if self.frontier.succeeded(link, piece.rows[0]) is not None:
             return None
-        refs = self._awaited(link, None)
-        if self.frontier.failed(link.upstream):
-            return Gate('afterany', refs, exact=False)  # it has failed in part already; the task decides what that means
+        refs, alone = self._awaited(link, None)
+        if self.frontier.failed(link.upstream) or not alone:
+            return Gate('afterany', refs, exact=False)  # it has failed in part, or what else is in it may; the task decides
         if link.status == 'failure' and len(refs) > 1:
             return Gate('afternotok', [self._join('afterok', refs)])
         return Gate(KINDS[link.status], refs)
 
-    def _awaited(self, link: Link, wanted: set[int] | None) -> list[Piece | str]:
-        """What must have ended before an edge is decided; of an upstream only some rows may be `wanted`."""
+    def _awaited(self, link: Link, wanted: set[int] | None) -> tuple[list[Piece | str], bool]:
+        """What must have ended before an edge is decided, and whether that is all there is in it; of an upstream only some
+        rows may be `wanted`.
+        """
         foreign = [row for row in self.plan.jobs[link.upstream].rows(ELSEWHERE) if wanted is None or row in wanted]
         if wanted is None:
             pieces = self.of[link.upstream]
         else:
             home = self._home[link.upstream]
             pieces = list(dict.fromkeys(home[row] for row in sorted(wanted) if row in home))
-        return [*pieces, *(self.foreign(link.upstream, foreign) if foreign else ())]
+        ids, alone = self.foreign(link.upstream, foreign) if foreign else ([], True)
+        return [*pieces, *ids], alone
 
     def _single(self, gate: Gate) -> Gate:
         """The same condition on one id."""
