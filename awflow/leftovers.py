@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from awflow.state.rows import Rows
     from awflow.state.store import Store
 
 
 def sweep(store: Store) -> None:
-    """Remove them. What a live claim may need stays, and so does whatever came after the state was read."""
+    """Remove them. What a live claim may need stays, and so does whatever came after the state was read.
+
+    A result lies in the file of the claim under which it was made, whatever entry has accepted or re-checked it since.
+    """
     state = store.read()
     layout = store.layout
     live = set(state.claims)
@@ -22,20 +27,35 @@ def sweep(store: Store) -> None:
         assert rows is not None, 'a job of the state has rows'
         named = {rows.generation(row) for row in range(len(rows))}
         everywhere |= named
-        _remove(layout.results_dir(job), '.pickles', named | live, state.last)
+        if _superseded(layout.results_dir(job), '.pickles', named | live, state.last):
+            _remove(layout.results_dir(job), '.pickles', live | _stored(rows), state.last)
     _remove(os.path.dirname(layout.payload(0)), '', everywhere, state.last)
 
 
-def _remove(directory: str, ending: str, named: Container[int], last: int) -> None:
-    """Remove the files of a directory whose generation is not `named`; losing the race for one is as good as winning it."""
+def _stored(rows: Rows) -> set[int]:
+    """The generations in whose files the results lie that records name."""
+    files = {str((rows.record(row).result or {}).get('file', '')) for row in range(len(rows)) if rows.has_result(row)}
+    return {found for file in files if (found := _generation(os.path.basename(file), '.pickles')) is not None}
+
+
+def _generation(file: str, ending: str) -> int | None:
+    """The number that a file's name begins with; behind it stands who wrote, where there are several."""
+    stem = file.removesuffix(ending).partition('-')[0]
+    return int(stem) if file.endswith(ending) and stem.isdecimal() else None
+
+
+def _superseded(directory: str, ending: str, named: Container[int], last: int) -> list[str]:
+    """The files of a directory whose generation is not `named`."""
     try:
         files = os.listdir(directory)
     except FileNotFoundError:
-        return
-    for file in files:
-        stem = file.removesuffix(ending).partition('-')[0]  # behind it stands who wrote, where there are several
-        if file.endswith(ending) and stem.isdecimal() and int(stem) <= last and int(stem) not in named:
-            try:
-                os.unlink(os.path.join(directory, file))
-            except FileNotFoundError:
-                pass
+        return []
+    numbers = {file: number for file in files if (number := _generation(file, ending)) is not None}
+    return [file for file, number in numbers.items() if number <= last and number not in named]
+
+
+def _remove(directory: str, ending: str, named: Container[int], last: int) -> None:
+    """Remove such files; losing the race for one is as good as winning it."""
+    for file in _superseded(directory, ending, named, last):
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(directory, file))

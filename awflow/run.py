@@ -58,7 +58,11 @@ class Run:
     def wait(self, timeout: float | None = None) -> Run:
         """Until it has ended, or for `timeout` seconds; a local run has when `schedule` returns. See `failures` then."""
         if self._follower is not None and self._follower.follow(timeout):
+            from awflow.leftovers import sweep
+
             self._planner.store.finish(self.id)
+            if self._driver is not None and self._driver.grant is not None:
+                sweep(self._planner.store)
         self._look()
         return self
 
@@ -222,6 +226,7 @@ def _submit(run: Run, planner: Planner, options: Mapping[str, object], progress:
     """Hand in what the plan runs, and with `wait` follow it to its end."""
     from awflow.backends.slurm.driver import Driver
     from awflow.display import make
+    from awflow.leftovers import sweep
 
     display: Display = make(progress)
     driver = Driver(run.id, planner, options, display)
@@ -229,6 +234,8 @@ def _submit(run: Run, planner: Planner, options: Mapping[str, object], progress:
     run._submitted(driver)
     planner.digests.save()
     if not wait:
+        if driver.grant is not None:
+            sweep(planner.store)
         driver.announce()
         return
     if driver.frontier.open:

@@ -136,3 +136,28 @@ def test_a_big_array_of_another_run_is_waited_for_by_its_id(flow: Flow) -> None:
     flow.write('go', '')
     flow.cluster.wait_until_empty()
     assert [flow.read(f'whole-{size}') for size in (120, 100, 3)] == ['x'] * 3
+
+
+@pytest.mark.parametrize('wait', [True, False])
+def test_payloads_and_results_do_not_pile_up_where_only_slurm_is_used(flow: Flow, wait: bool) -> None:
+    for n in range(4):
+        flow.script(f"""
+            @job
+            def steady(): return 'steady'
+            @job(version='{n}')
+            def made(): return {n}
+            @after(steady, made)
+            @job
+            def whole():
+                while os.path.exists('wait'): time.sleep(0.05)
+                return steady.result() + str(made.result())
+            schedule(whole, backend='slurm', wait={wait})
+        """)
+        assert flow.submit().returncode == 0
+    state = flow.path / '.awflow' / 'flow'
+    assert len(list((state / 'payload').iterdir())) <= 2 + (not wait), 'of the records, and of what was under way'
+    assert len(list((state / 'results' / 'steady').iterdir())) == 1
+    assert len(list((state / 'results' / 'made').iterdir())) <= 1 + (not wait)
+    flow.write('flow.py', flow.read('flow.py') + '\nprint(steady.result(), made.result(), whole.result())\n')
+    ran = flow.run()
+    assert (ran.executed, ran.stdout.split()) == ([], ['steady', '3', 'steady3']), ran
