@@ -183,3 +183,27 @@ def test_an_array_above_the_limit_of_the_cluster_is_split(
     assert ran.returncode == 1
     assert 'processors' in ran.stderr or 'CPU count' in ran.stderr, ran
     assert cluster.active() == []
+
+
+def test_every_task_of_a_batch_that_ran_again_lets_what_waits_for_it_run_again(flow: Flow) -> None:
+    flow.script("""
+        @outputs('root')
+        @job(version='1')
+        def root(): open('root', 'w').write('1')
+        @after(root)
+        @job(array=3, batch=3)
+        def up(i): open(f'up-{i}', 'a').write('x')
+        @after(up, each=True)
+        @job(array=3)
+        def down(i): open(f'down-{i}', 'a').write('x')
+        schedule(down, backend='slurm')
+    """)
+    names = [f'{job}-{i}' for job in ('up', 'down') for i in range(3)]
+    flow.submit()
+    assert [flow.read(name) for name in names] == ['x'] * 6
+    records = flow.attempts()
+    assert all(record.end == record.id for name, record in records.items() if name != 'root'), records
+    flow.edit("version='1'", "version='2'")
+    flow.edit("write('1')", "write('2')")
+    flow.submit()
+    assert [flow.read(name) for name in names] == ['xx'] * 6

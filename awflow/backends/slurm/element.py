@@ -33,7 +33,7 @@ class Row:
         self.upstream: dict[str, str] = {}
         self.produced: dict[str, str] = {}  # inputs that upstreams made -> digest
         self.retry = 0
-        self.id = ''
+        self.id = os.urandom(16).hex()  # of the attempt
         self.started = 0.0
         self.succeeded = False
         self.why: list[dict[str, str]] = []  # what it runs for, where the plan did not know

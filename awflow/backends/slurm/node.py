@@ -119,6 +119,8 @@ class Worker:
     def _perform(self, rows: list[Row]) -> None:
         """Run the functions, again where they fail and may be tried again."""
         while rows and not self.told:
+            for row in rows:
+                row.id = os.urandom(16).hex()  # before the orders are written, which name it
             self.chronicle.begin(rows[0])
             if not self.chronicle.grant.holds(0):
                 superseded = {'error': {'type': 'Superseded', 'line': 'another run took it over'}}
