@@ -41,6 +41,7 @@ THREAD_VARIABLES: Final = (
 OWN_OPTIONS: Final[Mapping[str, str]] = {  # of sbatch, which awflow gives itself: what to write instead
     'array': 'Write @job(array=...).',
     'chdir': 'Tasks run in the directory in which schedule() was called.',
+    'clusters': 'All jobs of a workflow go to the cluster of this machine, or of SLURM_CLUSTERS.',
     'comment': 'awflow marks its jobs by it.',
     'dependency': 'Write @after(...).',
     'error': 'The output of a task goes to its log: see `awflow logs`.',

@@ -36,7 +36,7 @@ class Site:
         self._take(given, "schedule(backend='slurm')")
 
     def _take(self, options: Mapping[str, Any], where: str) -> None:
-        for name, value in options.items():
+        for name, value in ((name.replace('-', '_'), value) for name, value in options.items()):
             if name == 'env':
                 self.env += _lines(value, where)
             elif name == 'interpreter':
@@ -49,7 +49,7 @@ class Site:
                     _where=where, option=name, value=repr(value),
                 )  # fmt: skip
             else:
-                self.options[name.replace('-', '_')] = value
+                self.options[name] = value
 
     def _default(self, name: str, value: object, where: str) -> None:
         reader: Any = {'memory': memory_mib, 'timelimit': seconds}[name]
@@ -70,7 +70,7 @@ def _lines(value: object, where: str) -> list[str]:
 
 
 def arguments(job: Job, site: Site) -> list[str]:
-    """The resources of a job as options of sbatch; equal lists ask for the same."""
+    """The resources of a job as options of sbatch; equal lists ask for the same. What the job itself says wins."""
     options = job.options
     asked: dict[str, object] = {'cpus_per_task': options.cpus}
     memory = options.memory or site.memory
@@ -84,7 +84,9 @@ def arguments(job: Job, site: Site) -> list[str]:
     asked['signal'] = f'B:USR1@{_warning(limit)}'
     if options.resume:
         asked['requeue'] = True
-    asked.update({**site.options, **options.slurm})
+    said = {'mem': options.memory, 'time': options.timelimit, 'requeue': options.resume}
+    asked.update((name, value) for name, value in site.options.items() if not said.get(name))
+    asked.update(options.slurm)
     return [spelled for name, value in asked.items() if (spelled := _spelled(name, value))]
 
 
