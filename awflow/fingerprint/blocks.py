@@ -4,9 +4,9 @@ The problem. A script of a thousand lines is parsed in 5 ms, and what a job reac
 
 What this does. The statement is cut out by its looks: from the last line at the left margin that can begin one, down to the
 line before the next. That is a guess. It may be cut inside a string or before an `else:`, the file may have been edited since
-it was imported, a line may only look like an import (which matter: the compiler emits another instruction for `np.sum()` where
-it knows that `np` was imported). But a guess that is wrong costs time and nothing else: what was cut out
-is parsed and compiled, and counts only if it compiles to the very code that is in memory. Otherwise the whole file is parsed.
+it was imported, a line may only look like an import (which matter: for `np.sum()` the compiler emits another instruction where
+it knows that `np` was imported). But a guess that is wrong costs time and nothing else: what was cut out is compiled, and
+counts only if it compiles to the very code that is in memory. Otherwise the whole file is parsed.
 """
 
 from __future__ import annotations
