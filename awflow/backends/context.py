@@ -9,7 +9,6 @@ import xxhash
 from awflow import stopping
 from awflow.backends import unpickling
 from awflow.current import CURRENT
-from awflow.elements import SINGLE, key_of, keys_of
 from awflow.errors import FingerprintError, ResultError, StateCorruptError
 
 TYPE_CHECKING = False
@@ -72,6 +71,8 @@ class TaskContext:
 
     def result(self, name: str, value: object = None) -> object:
         """What the upstream's task of that value returned. Along an `each` edge only the own partner has one."""
+        from awflow.elements import SINGLE, key_of
+
         each, own = self._edge(name), self.order['task']
         rows = self._rows(name)
         key = own if each and value is None else SINGLE if rows.row(SINGLE) is not None else key_of(value)
@@ -87,6 +88,8 @@ class TaskContext:
 
     def results(self, name: str) -> list[object]:
         """What all tasks of the upstream returned, in the order of its array."""
+        from awflow.elements import keys_of
+
         if self._edge(name):
             raise self._only_partner(name, asked='all results')
         keys = keys_of(name, self.payload.definition(name).array)
@@ -272,4 +275,6 @@ class Tools:
 
 def _label(definition: Definition, order: dict[str, Any]) -> object:
     """What the task is called in paths: a mapping's key, otherwise its value."""
+    from awflow.elements import SINGLE
+
     return SINGLE if definition.array is None else definition.array.name(order['position'])

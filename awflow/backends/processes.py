@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
+
+from awflow.backends import libc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # without the enums around it
 
-LIBC: Final = ctypes.CDLL(None, use_errno=True)
 SET_PDEATHSIG: Final = 1  # prctl(2)
 SET_CHILD_SUBREAPER: Final = 36
 PATIENCE: Final = 2.0  # seconds for killed processes to vanish; one in an uninterruptible read of a dead server may not
@@ -141,9 +141,9 @@ def adopt_orphans() -> None:
 
 def flush_c_streams() -> None:
     """What C libraries have printed and still hold in their buffers."""
-    LIBC.fflush(None)
+    libc.fflush(None)
 
 
 def _prctl(option: int, value: int) -> None:
-    if LIBC.prctl(option, value, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), f'prctl {option}')
+    if libc.prctl(option, value, 0, 0, 0):
+        raise OSError(libc.errno(), f'prctl {option}')

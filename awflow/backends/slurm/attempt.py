@@ -112,11 +112,12 @@ class Watched:
             send_group(self.pid, signal.SIGTERM)
 
     def _reap(self) -> None:
-        pid, status, used = os.wait4(self.pid, os.WNOHANG)
-        if pid:
-            send_group(self.pid, signal.SIGKILL)
-            self.status = status
-            self.usage = (used.ru_utime, used.ru_stime, used.ru_maxrss * 1024)
+        if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return  # wait4 would load a module to say so
+        _, status, used = os.wait4(self.pid, 0)
+        send_group(self.pid, signal.SIGKILL)
+        self.status = status
+        self.usage = (used.ru_utime, used.ru_stime, used.ru_maxrss * 1024)
 
     def _drain(self, limit: int) -> bool:
         """What is in the pipe now; False when no more will come, or (at the end) nothing more is there."""

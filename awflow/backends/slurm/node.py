@@ -11,7 +11,6 @@ Everything is imported as late as it can be: an array of 10,000 starts this 10,0
 
 from __future__ import annotations
 
-import mmap
 import os
 import sys
 from time import monotonic, sleep
@@ -40,8 +39,8 @@ class Worker:
     """The process that Slurm started."""
 
     def __init__(self, root: str, workflow: str, number: int, nonce: str, job: str, piece: int) -> None:
-        self.near = mmap.mmap(-1, 1)  # whether the end is near; shared with the child
-        self.element = Element(root, workflow, number, nonce, job, piece, lambda: self.near[0] > 0)
+        self.near = os.memfd_create('near')  # written to when the end is near; shared with the child
+        self.element = Element(root, workflow, number, nonce, job, piece, lambda: os.fstat(self.near).st_size > 0)
         self.output = output_of(2)
         self.told = False  # to end
         self.watched: Watched | None = None
@@ -238,11 +237,11 @@ class Worker:
     # -- while it runs -------------------------------------------------------------------------------------------------
 
     def _warned(self) -> None:
-        self.near[0] = 1
+        os.pwrite(self.near, b'!', 0)
 
     def _told_to_end(self) -> None:
         self.told = True
-        self.near[0] = 1
+        os.pwrite(self.near, b'!', 0)
         if self.watched is not None:
             self.watched.end(gently=bool(self.element.head['resume']))
 
