@@ -160,3 +160,25 @@ def test_a_controller_that_does_not_answer_for_a_while_gets_each_job_once(flow: 
     assert flow.names() == NAMES, 'the one whose answer was lost is not submitted again'
     assert len(flow.cluster.commands('squeue')) == 2
     done(flow)
+
+
+def test_a_job_that_slurm_took_twice_runs_once(flow: Flow) -> None:
+    """As when a busy controller answers too late, and takes what was handed in again too."""
+    flow.script("""
+        @job(array=2, begin='now+2')
+        def part(i): open(f'part-{i}', 'a').write('x')
+        @after(part)
+        @job
+        def whole(): open('whole', 'a').write('x')
+        schedule(whole, backend='slurm')
+    """)
+    flow.intercept('sbatch', """
+script=$(cat; echo .); script=${script%.}
+id=$(printf '%s' "$script" | "$real" "$@")
+printf '%s' "$script" | "$real" "$@" >/dev/null
+echo "$id"; exit
+""")  # fmt: skip
+    assert flow.submit().returncode == 0
+    assert len(flow.submissions()) == 4
+    assert [flow.read(name) for name in ('part-0', 'part-1', 'whole')] == ['x'] * 3
+    assert {record.outcome for record in flow.attempts().values()} == {'succeeded'}

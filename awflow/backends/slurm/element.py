@@ -55,6 +55,7 @@ class Element:
         self.number = number  # of the claim
         self.nonce = nonce
         self.job = job
+        self.piece = piece
         self.near = near  # whether its end is near
         self.payload = Payload(self.layout.payload(number))
         self.restart = int(os.environ.get('SLURM_RESTART_COUNT', 0))

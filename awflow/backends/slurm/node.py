@@ -58,6 +58,9 @@ class Worker:
         if grant is None:
             print('awflow: this claim has been ended or replaced: nothing is run', file=sys.stderr)
             return 1
+        if self._a_twin(state):
+            print('awflow: Slurm took this job twice, and the other one counts: nothing is run', file=sys.stderr)
+            return 1
         self.chronicle = Chronicle(self.element, grant, slurm_facts(os.environ))
         ready, status = [], 0
         for row in self.element.rows:
@@ -86,6 +89,16 @@ class Worker:
     def _claimed(self, state: State) -> bool:
         claim = state.claims.get(self.element.number)
         return claim is not None and claim.nonce == self.element.nonce
+
+    def _a_twin(self, state: State) -> bool:
+        """Whether this job was noted under another id: a controller that did not answer in time may take it all the same,
+        later than the submitter has looked for it and handed it in again.
+        """
+        mine = os.environ.get('SLURM_ARRAY_JOB_ID') or os.environ.get('SLURM_JOB_ID')
+        place = self.element.job, self.element.piece
+        noted = [fact['submitted'] for fact in state.facts(self.element.number)
+                 if 'submitted' in fact and (fact['job'], fact['piece']) == place]  # fmt: skip
+        return bool(noted) and mine not in noted
 
     # -- before --------------------------------------------------------------------------------------------------------
 
