@@ -160,7 +160,7 @@ class Store:
         fd = self._open(temporary)
         try:
             state = self.read()
-            ends = self._ends(state, dead)
+            ends = self._ends(state, dead, entry.facts)
             if state.last != last or ends is None or any(_foreign(entry, state, dead)):
                 return None
             entry.ends = ends
@@ -197,7 +197,9 @@ class Store:
             return error
         return None
 
-    def _ends(self, state: State, dead: Mapping[int, str]) -> dict[int, dict[str, Any]] | None:
+    def _ends(
+        self, state: State, dead: Mapping[int, str], facts: Iterable[Mapping[str, Any]]
+    ) -> dict[int, dict[str, Any]] | None:  # fmt: skip
         """The ends of claims that still live, with what of their journals counts; None if our own are not all to be
         seen.
 
@@ -213,7 +215,8 @@ class Store:
             for name in journals:
                 self.disk.flush(f'{self.layout.ledger}/{name}')
             ends[number] = {'why': dead[number], 'journals': journals}
-            if settled := told_together(state.settlements(number)):
+            late = {(f['job'], f['key']): f for f in facts if f.get('claim') == number and 'settled' in f}
+            if settled := told_together({**state.settlements(number), **late}):
                 ends[number]['settled'] = settled  # of these tasks no record will say it, and the journals will go
         return ends
 

@@ -129,7 +129,7 @@ def test_a_big_array_of_another_run_is_waited_for_by_its_id(flow: Flow) -> None:
     assert flow.run('120', 'whole').returncode == 0
     assert flow.run('100', 'whole').returncode == 0
     assert flow.run('3', 'whole').returncode == 0
-    array = next(job.number for job in flow.cluster.jobs('-n', 'part')).partition('_')[0]
+    array = next(job.number for job in flow.cluster.active() if job.name == 'part').partition('_')[0]
     assert flow.asked('dependency') == [
         f'afterok:{array}', f'afterany:{array}', f'afterok:{array}_0:{array}_1:{array}_2',
     ]  # fmt: skip
@@ -161,3 +161,17 @@ def test_payloads_and_results_do_not_pile_up_where_only_slurm_is_used(flow: Flow
     flow.write('flow.py', flow.read('flow.py') + '\nprint(steady.result(), made.result(), whole.result())\n')
     ran = flow.run()
     assert (ran.executed, ran.stdout.split()) == ([], ['steady', '3', 'steady3']), ran
+
+
+def test_what_became_of_a_task_is_told_though_its_claim_ends_with_it(flow: Flow) -> None:
+    flow.script("""
+        @job(hold=True)
+        def held(): open('held', 'a').write('x')
+        run = schedule(held, backend='slurm')
+        run.cancel()
+        run._planner.read(run.id)
+        print(run.wait().status(), *run.failures)
+    """)
+    ran = flow.run()
+    assert ran.returncode == 0, ran
+    assert ran.stdout.splitlines()[-1] == "{'cancelled': 1} held  cancelled: Slurm says cancelled", ran

@@ -190,7 +190,7 @@ class Reconciliation:
                     facts += fact
             if all(task in finding.gone for task in left):
                 ends[number] = 'all its tasks have ended' if not left else 'its last tasks have left the queue'
-        facts = [fact for fact in facts if fact['claim'] not in ends]
+        facts = [fact for fact in facts if fact['claim'] not in ends or 'settled' in fact]
         news = records or facts or ends
         if news and self.store.publish(run=run, expected=state, tasks={}, records=records, facts=facts, dead=ends):
             self.store.compact()
