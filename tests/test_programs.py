@@ -214,3 +214,18 @@ def test_one_more_parameter_in_the_loop_runs_its_jobs_alone(workspace: Workspace
     workspace.run(name='dynamic.py')
     workspace.edit('[0.1, 0.2, 0.3, 0.4, 0.5]', '[0.5, 0.6, 0.4, 0.2, 0.1, 0.3]', name='dynamic.py')
     assert workspace.run(name='dynamic.py').executed == ['fit_0.6', 'plt_0.6']
+
+
+def test_a_task_may_use_the_package_by_its_name(workspace: Workspace) -> None:
+    workspace.script("""
+        import awflow
+        @awflow.job(resume=True)
+        def careful():
+            print(awflow.should_stop(), os.path.isdir(awflow.scratch()))
+            return issubclass(awflow.Requeue, Exception)
+        awflow.schedule(careful)
+        print(careful.result())
+    """)
+    ran = workspace.run()
+    assert ran.returncode == 0, ran
+    assert 'True' in ran.stdout.split(), ran

@@ -74,6 +74,11 @@ def _reduce_stream(stream: io.TextIOWrapper) -> tuple[object, ...]:
     raise pickle.PicklingError('an open file')
 
 
+def _loaded(module: types.ModuleType) -> bool:
+    """Whether a module is the one that is imported by its name."""
+    return sys.modules.get(module.__name__) is module
+
+
 def _importable(wrapper: Any) -> bool:
     """Whether the reader finds the very object by its name; not so in the script, or in a module on its way."""
     place: Any = sys.modules.get(wrapper.__module__)
@@ -112,6 +117,8 @@ class Transport(cloudpickle.Pickler):  # type: ignore[misc]
         """A module as its name; a function of one with the module's own globals instead of a copy."""
         if isinstance(value, types.ModuleType) and self._modules.get(value.__name__) is value:
             return travelled_module, (value.__name__,)
+        if isinstance(value, types.ModuleType) and type(value) is not types.ModuleType and _loaded(value):
+            return cloudpickle.cloudpickle.subimport, (value.__name__,)  # of a subclass, as packages make that load late
         if type(value) is CACHED and not _importable(value):
             return cached_again, (value.__wrapped__, value.cache_parameters())
         if type(value) is types.FunctionType and vars(value).keys() >= OF_GENERIC and not _importable(value):
