@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     Task = tuple[str, str]
 
+NEVER: Final = 'cancelled before it was submitted'
 PAUSES: Final = (0.3, 0.7, 1.5)  # seconds; Slurm needs a moment, and so do tasks that run
 
 
@@ -81,7 +82,12 @@ def _in_queue(workflow: Workflow, number: int, tasks: list[Task], everything: bo
 
 
 def _note_the_rest(workflow: Workflow, slurm: Slurm, number: int, tasks: list[Task]) -> None:
-    """What runs says itself how it ended; of what only waited it is noted here that it will not run."""
+    """What runs says itself how it ended; of what only waited it is noted here that it will not run.
+
+    So it is of what was never handed in. Should its submitter still be at it, on another machine, its jobs find that the
+    claim has ended, and do nothing.
+    """
+    from awflow.backends.slurm.handed import Handed
     from awflow.backends.slurm.reconcile import Reconciliation
 
     queue, store, run = Reconciliation(workflow.store, slurm), workflow.store, workflow.state.claims[number].run
@@ -91,7 +97,13 @@ def _note_the_rest(workflow: Workflow, slurm: Slurm, number: int, tasks: list[Ta
         if number not in state.claims or all(state.finished(number, *task) for task in tasks):
             return
         queue.witness(state, {number: workflow.evidence[number]})
-        queue.settle(run, state, patient=False)
+        if queue.settle(run, state, patient=False):
+            continue
+        handed = Handed(state.claims[number], state.facts(number))
+        never = [task for task in tasks if not handed.spelled(*task) and not state.finished(number, *task)]
+        facts = [{'claim': number, 'settled': 'cancelled', 'job': job, 'key': key, 'why': NEVER} for job, key in never]
+        if facts:
+            store.publish(run=run, expected=state, tasks={}, facts=facts)
 
 
 def _here(workflow: Workflow, number: int, claim: Entry, tasks: list[Task], wanted: set[Task] | None) -> int:

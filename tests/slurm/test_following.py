@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
+import pytest
+
+from awflow.state.store import Store
 from tests.slurm.flow import Flow
 
 UNDER_WAY = """
@@ -166,3 +170,54 @@ def test_whoever_follows_may_go_and_come_back(flow: Flow) -> None:
     ran = flow.run()
     assert ran.returncode == 0, ran
     assert flow.names() == ['part', 'whole']
+
+
+def test_a_job_that_slurm_takes_and_never_starts_is_named_with_the_reason(flow: Flow) -> None:
+    flow.script("""
+        @job(partition='short', timelimit='1:00:00')
+        def fit(): pass
+        schedule(fit, backend='slurm', wait=True)
+    """)
+    process = flow.start()
+    assert process.stderr is not None, 'it is a pipe'
+    told = next(line for line in process.stderr if 'does not start' in line)
+    assert told.startswith('awflow: fit (Slurm job ') and told.rstrip().endswith('Slurm says PartitionTimeLimit'), told
+    assert flow.awflow('cancel').returncode == 0
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    flow.cluster.wait_until_empty()
+
+
+def test_cancelling_notes_at_once_what_only_waited(flow: Flow) -> None:
+    flow.script(UNDER_WAY + """
+    schedule(whole, backend='slurm')
+    """)  # fmt: skip
+    assert flow.run().returncode == 0
+    begun(flow, 'a', 'b', 'c')
+    assert flow.awflow('cancel').returncode == 0
+    flow.write('go', '')
+    assert not Store(str(flow.path / '.awflow'), 'flow').read().claims, 'nothing is in flight any more'
+    ran = flow.run()
+    assert ran.returncode == 0, ran
+    flow.cluster.wait_until(lambda: 'whole' in flow.attempts() and flow.attempts()['whole'].final)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root makes pid namespaces here')
+def test_what_a_submitter_out_of_sight_left_half_submitted_is_freed_by_cancelling_it(flow: Flow) -> None:
+    flow.script(UNDER_WAY + """
+    schedule(whole, other, backend='slurm')
+    """)  # fmt: skip
+    flow.intercept('sbatch', 'case "$*" in *test-only*) ;; *--job-name=whole*) kill -9 $PPID; exit 1 ;; esac')
+    first = ['sh', '-c', '"$@"; exit $?', 'sh']  # the first process of a namespace cannot be killed from within
+    flow.prefix = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', *first]
+    assert flow.run().returncode != 0
+    flow.restore()
+    flow.prefix = []
+    begun(flow, 'a', 'b', 'c')
+    assert 'in flight' not in flow.run().stdout
+    assert flow.names().count('whole') == 0, 'whoever cannot be seen may still be at it'
+    assert flow.awflow('cancel').returncode == 0
+    flow.write('go', '')
+    assert flow.run().returncode == 0
+    flow.cluster.wait_until(lambda: 'whole' in flow.attempts() and flow.attempts()['whole'].final)
+    assert flow.attempts()['whole'].outcome == 'succeeded'

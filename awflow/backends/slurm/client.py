@@ -22,7 +22,7 @@ INHERITED: Final = ('SLURM_', 'SBATCH_', 'PMIX_', 'PMI_')  # of the job around, 
 KEPT: Final = ('SLURM_CONF', 'SLURM_CONF_SERVER')
 # What makes squeue and scancel see less than there is (a job that is not listed counts as gone), and sbatch hand in another
 # thing than it is told to.
-MISLEADING: Final = ('SQUEUE_', 'SCANCEL_', 'SBATCH_ARRAY_INX', 'SBATCH_WAIT')
+MISLEADING: Final = ('SQUEUE_', 'SCANCEL_', 'SBATCH_ARRAY_INX', 'SBATCH_CLUSTERS', 'SBATCH_WAIT')
 TRANSIENT: Final = (  # what the commands say while the controller is away or too busy
     'unable to contact slurm controller',
     'socket timed out',

@@ -65,6 +65,7 @@ def _cache(slurm: Slurm) -> str:
         mark = f'{conf} {found.st_mtime_ns} {found.st_ino}'
     except OSError:
         mark = conf
+    mark += ' ' + slurm.environ.get('SLURM_CLUSTERS', '')
     return os.path.join(home, 'awflow', f'slurm-{xxh3_64_hexdigest(mark.encode())}.json')
 
 
