@@ -73,6 +73,22 @@ def floor():  # the function's own lines and its helper's, parsed and compiled
 times = [timed(floor), timed(measured)]
 print(times[1], times[0])
 """, 0.3e-3, 'parse and compile the function and its helper'),
+    'one function more, never seen': ("""
+import statistics
+import ordinary
+from awflow.fingerprint import Fingerprinter
+def measured(): seen.function(ordinary.other3)
+def floor():  # its own lines, parsed and compiled
+    text = OTHERS
+    compile(compile(text, 'ordinary.py', 'exec', 0x400), 'ordinary.py', 'exec')
+OTHERS = open('ordinary.py').read().split('\\n\\n\\n')[3]
+assert OTHERS.startswith('def other3'), OTHERS
+seen = Fingerprinter('.', lambda value: False)
+seen.function(ordinary.f)
+timed(floor)
+times = [timed(measured), timed(floor)]
+print(*times)
+""", 0.3e-3, 'parse and compile it'),
     'one of 10,000 closures of one def': ("""
 import ordinary
 from xxhash import xxh3_128_hexdigest
