@@ -44,5 +44,4 @@ class Reader:
                 task=task_name(self.job, key),
                 outcome=outcome,
             )
-        stored = self._rows.record(row).result
-        return None if stored is None else load_result(self._directory, stored)
+        return load_result(self._directory, self._rows.record(row))

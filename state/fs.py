@@ -14,6 +14,7 @@ import time
 FILE_MODE = 0o644
 DIRECTORY_MODE = 0o755  # the umask may take from it; group and others never get to write
 
+_MORE = 1 << 16  # bytes that are asked for beyond the length that a file is believed to have
 _NO_DIRECTORY_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
@@ -28,17 +29,18 @@ class Disk:
     def read(self, path: str, offset: int = 0, limit: int = -1) -> bytes:
         """The bytes from `offset` on, at most `limit` of them; opened anew, so that the server is asked.
 
+        Without a limit up to where reading ends, not to the length that the client believes in: it may be an old one.
         Not mapped: a page of a file that another host has deleted is a SIGBUS, not an exception.
         """
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            wanted = limit if limit >= 0 else max(os.fstat(fd).st_size - offset, 0)
+            wanted = limit if limit >= 0 else max(os.fstat(fd).st_size - offset, 0) + _MORE
             if offset:
                 os.lseek(fd, offset, os.SEEK_SET)
             parts = []
             while wanted > 0 and (part := os.read(fd, wanted)):
                 parts.append(part)
-                wanted -= len(part)
+                wanted = wanted - len(part) if limit >= 0 else _MORE
             return parts[0] if len(parts) == 1 else b''.join(parts)
         finally:
             os.close(fd)

@@ -136,9 +136,7 @@ class TaskContext:
                 '{upstream!r} has no result of {task}', 'Only tasks that succeeded have one.',
                 upstream=name, task=record.task, outcome=record.outcome or 'running',
             )  # fmt: skip
-        if record.result is None:
-            return None
-        return load_result(workflow_directory(self.order), record.result)
+        return load_result(workflow_directory(self.order), record)
 
 
 def _job_of(definition: Definition) -> Job:
@@ -162,18 +160,29 @@ def workflow_directory(order: dict[str, Any]) -> str:
     return directory
 
 
-def load_result(directory: str, stored: dict[str, Any]) -> object:
-    """A stored result of the workflow whose state lies in the directory."""
+def load_result(directory: str, record: Record) -> object:
+    """A stored result of the workflow whose state lies in the directory. What another host stored is waited for a while."""
+    stored = record.result
+    if stored is None:
+        return None
     path = os.path.join(directory, stored['file'])
+    if record.host not in ('', os.uname().nodename):
+        from awflow.backends.visibility import awaited, visible
+
+        awaited(lambda: visible(path) and len(_stored(path, stored)) == stored['bytes'])
     try:
-        with open(path, 'rb') as file:
-            file.seek(stored['at'])
-            data = file.read(stored['bytes'])
+        data = _stored(path, stored)
     except FileNotFoundError:
         raise ResultError('a stored result is gone', 'Run its task again.', file=path) from None
     if len(data) != stored['bytes'] or ('sum' in stored and xxhash.xxh3_64_hexdigest(data) != stored['sum']):
         raise StateCorruptError('a stored result is damaged', 'Run its task again.', file=path, at=stored['at'])
     return unpickling.loads(data)
+
+
+def _stored(path: str, stored: dict[str, Any]) -> bytes:
+    with open(path, 'rb') as file:
+        file.seek(stored['at'])
+        return file.read(int(stored['bytes']))
 
 
 class Tools:

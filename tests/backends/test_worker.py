@@ -12,6 +12,7 @@ from awflow.arrays import array_of
 from awflow.backends.context import load_result
 from awflow.backends.pool import Exited
 from awflow.job import Spec
+from awflow.state.record import Record
 
 
 def performed(bench, definition, **given):
@@ -121,7 +122,7 @@ def test_a_result_is_stored_and_read_back(bench):
     assert report['outcome'] == 'succeeded', bench.text()
     stored = report['result']
     assert stored['file'] == os.path.join('results', 'f', '1.pickles')
-    one, point, text = load_result(str(bench.state / 'w'), stored)
+    one, point, text = load_result(str(bench.state / 'w'), Record(result=stored))
     assert (one, point.x, text) == (1, 3, 'π')
 
 
@@ -134,7 +135,7 @@ def test_results_of_many_tasks_share_a_file(bench):
         bench.launch(bench.order(task=str(n), position=n), slot=n % 8)
     bench.until(lambda event: len(bench.exits) == 8)
     stored = [event.report['result'] for event in bench.events if hasattr(event, 'report')]
-    values = [load_result(str(bench.state / 'w'), result)[0] for result in stored]
+    values = [load_result(str(bench.state / 'w'), Record(result=result))[0] for result in stored]
     assert sorted(values) == list(range(40))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from time import monotonic, sleep
 
 from awflow.backends.slurm import manifest
 from awflow.backends.slurm.cone import Cone, edges
+from awflow.backends.visibility import PATIENCE, awaited, freshen, visible
 from awflow.identity import local_part, unchanged, upstream_part, with_parts
 from awflow.state.record import Record
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from awflow.backends.slurm.element import Element, Row
     from awflow.state.view import State
 
-PATIENCE: Final = 90.0  # seconds for which what another host wrote may not be visible here
-SUSPICIOUS: Final = 3.0  # seconds of that after which Slurm is asked, once
+SUSPICIOUS: Final = 3.0  # seconds without the record of an upstream after which Slurm is asked, once
 
 
 class Refused(Exception):
@@ -64,7 +63,7 @@ class Decision:
         store = self.element.store(everything=True)
         began, pause, lost = monotonic(), 0.05, None
         while True:
-            self._freshen()
+            freshen(self.element.layout.ledger)
             cone = Cone(self.element.number, self.element.manifest_of, store.read(), store.settled_by, lost or frozenset())
             if cone.decision(of, row) is not None:
                 return cone
@@ -77,15 +76,6 @@ class Decision:
             sleep(pause)
             pause = min(2 * pause, 2.0)
 
-    def _freshen(self) -> None:
-        """A change of our own makes a network filesystem's client forget the listing that it has."""
-        path = f'{self.element.layout.ledger}/.tmp-{os.getpid()}-{os.urandom(4).hex()}'
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-            os.unlink(path)
-        except OSError:
-            return
-
     # -- inputs --------------------------------------------------------------------------------------------------------
 
     def _find_inputs(self, cone: Cone) -> None:
@@ -94,12 +84,9 @@ class Decision:
             digest = self._made(cone, job, number, path) or known
             if digest is not None:
                 self.row.produced[path] = digest
-        began, pause = monotonic(), 0.05
-        while missing := [path for path in self.row.produced if not visible(path)]:
-            if monotonic() - began > PATIENCE:
-                raise Refused('input', f'{missing[0]} is recorded as made, and not visible on this host')
-            sleep(pause)
-            pause = min(2 * pause, 2.0)
+        for path in self.row.produced:
+            if not awaited(lambda path=path: visible(path)):  # type: ignore[misc]
+                raise Refused('input', f'{path} is recorded as made, and not visible on this host')
 
     def _made(self, cone: Cone, job: str, number: int, path: str) -> str | None:
         key = self.element.manifest_of(job).key(number)
@@ -172,13 +159,3 @@ def lost_of(cone: Cone) -> frozenset[tuple[str, str]]:
         places.update(Handed(state.claims[number], state.facts(number)).places)
     lines = {task: look.of(*places[task]) for task in cone.open if task in places}
     return frozenset(t for t, line in lines.items() if line is not None and line.state in ENDED and line.state != 'COMPLETED')
-
-
-def visible(path: str) -> bool:
-    """Whether a file is there; asks by listing, for a client may remember that it was not."""
-    if os.path.lexists(path):
-        return True
-    try:
-        return os.path.basename(path) in os.listdir(os.path.dirname(path) or '.') and os.path.lexists(path)
-    except OSError:
-        return False

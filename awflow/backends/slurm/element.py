@@ -7,6 +7,7 @@ import os
 from awflow.backends.payload import Payload
 from awflow.backends.slurm import manifest
 from awflow.backends.slurm.manifest import Manifest
+from awflow.backends.visibility import awaited, visible
 from awflow.state import jsontext
 from awflow.state.layout import Layout, safe
 from awflow.state.store import Store
@@ -57,6 +58,7 @@ class Element:
         self.job = job
         self.piece = piece
         self.near = near  # whether its end is near
+        awaited(lambda: visible(self.layout.payload(number)))  # where it does not come, opening it says so
         self.payload = Payload(self.layout.payload(number))
         self.restart = int(os.environ.get('SLURM_RESTART_COUNT', 0))
         self._manifests: dict[str, Manifest] = {}

@@ -50,7 +50,7 @@ class Worker:
     def run(self) -> int:
         """Perform what is to be performed; the exit status."""
         self._settle_in()
-        state = self.element.store().read()
+        state = self._state()
         mine = {(self.element.job, row.key) for row in self.element.rows}
         grant = self.element.store().attach(self.element.number, state, mine) if self._claimed(state) else None
         if grant is None and all(self._done(state, row) for row in self.element.rows):
@@ -72,6 +72,21 @@ class Worker:
             status = max(status, *(0 if row.succeeded else 1 for row in ready))
         grant.close()
         return status
+
+    def _state(self) -> State:
+        """The state, once the claim is visible here: it was published before this job was handed in."""
+        from awflow.backends.visibility import awaited, freshen
+
+        found = [self.element.store().read()]
+
+        def arrived() -> bool:
+            if found[0].last < self.element.number:
+                freshen(self.element.layout.ledger)
+                found[0] = self.element.store().read()
+            return found[0].last >= self.element.number
+
+        awaited(arrived)
+        return found[0]
 
     def _settle_in(self) -> None:
         payload = self.element.payload
