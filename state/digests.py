@@ -19,7 +19,8 @@ import stat
 from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
 from awflow.errors import RunError, StateVersionError
-from awflow.state import jsontext, snapshot
+from awflow.state import hashing, jsontext, snapshot
+from awflow.state.sidebyside import each, processors
 from awflow.state.snapshot import Damaged, Snapshot
 
 TYPE_CHECKING = False
@@ -28,14 +29,13 @@ if TYPE_CHECKING:
 
     from awflow.state.fs import Disk
 
-CHUNK = 64 << 20  # bytes digested apart; part of the definition of a digest, so that chunks may be read at once
-READ = 1 << 20
 RACY = 2_000_000_000  # nanoseconds
 _TRIES = 3
 _CLOCK_AGE = 1.0  # seconds for which the filesystem's time is not asked again; too early is on the safe side
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 Signature = tuple[int, int, int, int]  # size, mtime and ctime in ns, inode
+_Reading = tuple[Signature, str, Signature]  # a digest, and the signature before and after the file was read
 
 
 class Content:
@@ -95,6 +95,13 @@ class Digests:
             if self.signature(path) is None:
                 return None
         raise _unreadable(path, OSError(errno.EBUSY, 'files in it come and go'))
+
+    def of_all(self, paths: Iterable[str]) -> dict[str, Content | None]:
+        """The same for many paths. Files that are worth it are read side by side, as many as there are processors."""
+        wanted = list(dict.fromkeys(paths))
+        seen = self._filesystem_time()
+        ahead = self._ahead(wanted)
+        return {path: self._settled(path, ahead[path], seen) if path in ahead else self.of(path) for path in wanted}
 
     def stat_only(self, path: str) -> Content | None:
         """A stand-in for files too big to read: a digest of size and mtime."""
@@ -177,6 +184,39 @@ class Digests:
         self.changing.add(path)
         return Content(digest, after[0])
 
+    def _ahead(self, paths: list[str]) -> dict[str, _Reading]:
+        """What reading those files found that must be read and are big enough, but too small to be cut into chunks."""
+        if len(paths) < 2 or (threads := processors(hashing.MOST)) < 2:
+            return {}
+        found: dict[str, _Reading] = {}
+
+        def reading(path: str) -> None:
+            try:
+                found[path] = _read(path)
+            except OSError:
+                return  # it is looked at again, and then explained
+
+        each(reading, [path for path in paths if self._worth(path)], threads)
+        return found
+
+    def _worth(self, path: str) -> bool:
+        try:
+            found = self.disk.stat(path)
+        except OSError:
+            return False
+        if not (stat.S_ISREG(found.st_mode) and hashing.BUFFER <= found.st_size <= hashing.CHUNK):
+            return False
+        cached = self._cache.get(path)
+        return not (cached and cached.vouches_for(_signature(found)))
+
+    def _settled(self, path: str, reading: _Reading, seen: int) -> Content | None:
+        before, digest, after = reading
+        if before != after:
+            return self.of(path)
+        self._remember(path, _Cached(before, digest, seen))
+        self.changing.discard(path)
+        return Content(digest, before[0])
+
     def _directory(self, path: str, found: os.stat_result, within: tuple[tuple[int, int], ...]) -> Content:
         """Names, types and contents, sorted; of a link also where it points, of a socket or pipe only that it is one.
         One that leads back to a directory it lies in counts by where it points only.
@@ -232,36 +272,15 @@ def _signature(found: os.stat_result) -> Signature:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
-def _read(path: str) -> tuple[Signature, str, Signature]:
+def _read(path: str) -> _Reading:
     """A file's digest, and its signatures before and after it was read."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         before = _signature(os.fstat(fd))
-        digest = _digest(fd)
+        digest = hashing.digest(fd, before[0])
         return before, digest, _signature(os.fstat(fd))
     finally:
         os.close(fd)
-
-
-def _digest(fd: int) -> str:
-    """The digest of the one chunk, or of the digests of all."""
-    first, filled = _chunk(fd)
-    chunks = [first]
-    while filled == CHUNK:
-        chunk, filled = _chunk(fd)
-        if filled:
-            chunks.append(chunk)
-    return first.hex() if len(chunks) == 1 else xxh3_128_hexdigest(b''.join(chunks))
-
-
-def _chunk(fd: int) -> tuple[bytes, int]:
-    """The digest of the next chunk, and how many bytes it had."""
-    chunk = xxh3_128()
-    filled = 0
-    while filled < CHUNK and (part := os.read(fd, min(READ, CHUNK - filled))):
-        chunk.update(part)
-        filled += len(part)
-    return chunk.digest(), filled
 
 
 _NUMBERS = {'size': 'Q', 'mtime': 'q', 'ctime': 'q', 'inode': 'Q'}  # of a signature; times before 1970 exist

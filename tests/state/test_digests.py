@@ -8,7 +8,7 @@ import pytest
 from xxhash import xxh3_128_hexdigest
 
 from awflow.errors import RunError
-from awflow.state import digests
+from awflow.state import digests, hashing
 from awflow.state.digests import Content, Digests
 from awflow.state.fs import Disk
 from tests.state.staging import StillDisk
@@ -66,23 +66,6 @@ def test_the_digest_of_a_file_is_that_of_its_bytes() -> None:
     assert cache().of('a') == Content(xxh3_128_hexdigest(b'abc'), 3)
     assert cache().of('empty') == Content(xxh3_128_hexdigest(b''), 0)
     assert cache().of('absent') is None and cache().of('a/b') is None
-
-
-@pytest.mark.parametrize('length', [7, 8, 9, 16, 17])
-def test_bigger_files_are_digested_in_chunks_that_do_not_depend_on_how_they_are_read(
-    length: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(digests, 'CHUNK', 8)
-    data = bytes(range(length))
-    Path('a').write_bytes(data)
-    found = set()
-    for size in (3, 8, 100):
-        monkeypatch.setattr(digests, 'READ', size)
-        found.add(cache().of('a'))
-    chunks = [data[at : at + 8] for at in range(0, length, 8)]
-    whole = b''.join(bytes.fromhex(xxh3_128_hexdigest(chunk)) for chunk in chunks)
-    assert found == {Content(xxh3_128_hexdigest(whole if len(chunks) > 1 else data), length)}
 
 
 def test_an_old_file_is_read_once(read: list[str]) -> None:
@@ -168,17 +151,17 @@ def test_what_a_worker_digested_is_trusted_after_confirmation_only(read: list[st
 
 def test_a_file_that_never_holds_still_is_reported_and_not_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     Path('a').write_bytes(b'abc')
-    plain = digests._digest
+    plain = hashing.digest
 
-    def disturbed(fd: int) -> str:
+    def disturbed(fd: int, size: int) -> str:
         with open('a', 'ab') as file:
             file.write(b'x')
-        return plain(fd)
+        return plain(fd, size)
 
-    monkeypatch.setattr(digests, '_digest', disturbed)
+    monkeypatch.setattr(hashing, 'digest', disturbed)
     found = cache(later(10))
     assert found.of('a') is not None and found.changing == {'a'}
-    monkeypatch.setattr(digests, '_digest', plain)
+    monkeypatch.setattr(hashing, 'digest', plain)
     assert found.of('a') == Content(xxh3_128_hexdigest(b'abcxxx'), 6) and found.changing == set()
 
 
@@ -273,3 +256,17 @@ def test_names_that_are_not_utf8_and_times_before_1970_are_cached(read: list[str
     assert os.listdir('state') == ['digests']
     cache().of(name)
     assert read == [name]
+
+
+def test_of_many_files_only_those_are_read_again_that_changed(monkeypatch: pytest.MonkeyPatch, read: list[str]) -> None:
+    monkeypatch.setattr(hashing, 'BUFFER', 4)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0, 1})
+    paths = [f'f{at}' for at in range(9)]
+    for path in paths:
+        Path(path).write_bytes(b'12345')
+    found = cache(later(10))
+    first = found.of_all(paths)
+    assert sorted(read) == paths
+    Path('f4').write_bytes(b'54321')
+    second = found.of_all(paths)
+    assert read[9:] == ['f4'] and {path for path in paths if first[path] != second[path]} == {'f4'}
