@@ -265,6 +265,22 @@ class Payload:
         return part
 
 
+def damage_of(data: bytes) -> str:
+    """What is wrong with the bytes of a payload, '' if nothing is. Nothing of it is loaded."""
+    size, digest = (int.from_bytes(data[at : at + WORD], 'little') for at in (WORD, 2 * WORD))
+    start = 3 * WORD + size
+    body = data[3 * WORD : start]
+    if not data.startswith(MAGIC):
+        return 'it holds something else, or the payload of another version'
+    if len(body) < size or xxhash.xxh3_64_intdigest(body) != digest:
+        return 'it is cut short, or its checksum does not fit'
+    index = jsontext.loads(body)
+    for name, (offset, length, expected) in [*index['parts'].items(), *index.get('plans', {}).items()]:
+        if xxhash.xxh3_64_hexdigest(data[start + offset : start + offset + length]) != expected:
+            return f'it is cut short, or the checksum of job {name!r} does not fit' if name else 'its modules are damaged'
+    return ''
+
+
 def _empty(name: str, file: str | None, path: list[str] | None) -> types.ModuleType:
     """A module without contents that knows where its source lies."""
     from importlib.machinery import ModuleSpec, SourceFileLoader
