@@ -68,5 +68,13 @@ def loads(data: bytes | bytearray | memoryview) -> Any:
     return value
 
 
+def loads_from(text: str, at: int) -> Any:
+    """The value that begins there, whatever follows it; ValueError if none does."""
+    try:
+        return _scan(text, at)[0]
+    except StopIteration:
+        raise ValueError('no JSON value') from None
+
+
 def dumps(value: object) -> bytes:
     return _encode(value).encode('ascii')

@@ -10,6 +10,7 @@ it kills the child with all that the child has started, waits for nobody, and sa
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -82,6 +83,7 @@ def _child(parent: int, name: str, check: Callable[[Part], None], writer: int) -
     part = Part(name)
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        gc.disable()  # it lives for a moment, and may hold a hundred thousand things
         die_with_parent(parent)
         check(part)
     except AwflowError as error:

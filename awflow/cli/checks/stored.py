@@ -10,7 +10,7 @@ from awflow.state import jsontext
 from awflow.state.layout import safe
 from awflow.state.ledger import TEMPORARY
 from awflow.state.snapshot import Damaged, Snapshot
-from awflow.state.table import BLOCK, RESULT, unpacked
+from awflow.state.table import BLOCK, RESULT, column_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,16 +90,17 @@ class Results:
 
 
 def results_of(rows: Rows) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Where the result of each row lies, of those that have one. Whole columns of blocks: 100,000 records take seconds."""
+    """Where the result of each row lies, of those that have one. By columns: to make 100,000 records takes seconds."""
     for row, record in rows.over.items():
         if record.result:
             yield row, record.result
     base = rows.base
     for first in range(0, base.count if base is not None else 0, BLOCK):
         assert base is not None, 'there are rows in the snapshot'
-        if not any(flags & RESULT for flags in base.flags[first : first + BLOCK]):
+        count = min(BLOCK, base.count - first)
+        if not any(flags & RESULT for flags in base.flags[first : first + count]):
             continue
-        for at, stored in enumerate(jsontext.loads(unpacked(base.packed(first // BLOCK))).get('result', ())):
+        for at, stored in enumerate(column_of(base.packed(first // BLOCK), 'result', count)):
             if stored and first + at not in rows.over:
                 yield first + at, stored
 
