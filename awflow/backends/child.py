@@ -122,7 +122,7 @@ class Child:
             definition = self.load()
         except Exception as error:  # noqa: BLE001  imports of the user's modules raise anything
             return refused(order, 'failed', error)
-        _appear_as_main(definition.function)
+        appear_as_main(definition.function)
         report = perform(definition, order, self.tools)
         if self.alarm.rang and report['outcome'] == 'succeeded':  # `except BaseException` somewhere in the function
             return {**report, 'outcome': 'cancelled', 'error': {'type': 'Terminated', 'line': 'caught by the function'}}
@@ -148,7 +148,7 @@ def _draw_new_random_state() -> None:
         numpy.seed()
 
 
-def _appear_as_main(function: Any) -> None:
+def appear_as_main(function: Any) -> None:
     """Makes the script's names importable from `__main__`, as pickle in the user's code expects.
 
     Without a file, so that multiprocessing never runs the script again.

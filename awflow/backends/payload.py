@@ -210,6 +210,11 @@ class Payload:
     def names(self) -> list[str]:
         return [name for name in self._parts if name != MODULES]
 
+    @property
+    def files(self) -> list[str]:
+        """Where the modules were that travel in it."""
+        return [str(file) for file, _ in self._by_value.values() if file]
+
     def definition(self, name: str) -> Definition:
         """Rebuilds one job, with the project's modules the first time. Raises whatever their imports raise."""
         if self._guard is None:
