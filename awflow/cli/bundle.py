@@ -16,6 +16,7 @@ import json
 import os
 import sys
 import zipfile
+from contextlib import suppress
 from time import time
 
 from awflow._version import __version__
@@ -75,10 +76,9 @@ class About:
         if missing:
             more = f', ... {len(missing)} in all' if len(missing) > SHOWN else ''
             yield f'of its inputs these are not here: {", ".join(missing[:SHOWN])}{more}'
-        others = [
-            f'{found["path"]} ({os.path.getsize(found["path"])} bytes, not {found["bytes"]})' for found in self.inputs
-            if found.get('bytes') is not None and os.path.isfile(found['path']) and os.path.getsize(found['path']) != found['bytes']
-        ]  # fmt: skip
+        sizes = {found['path']: (os.path.getsize(found['path']), found.get('bytes')) for found in self.inputs
+                 if os.path.isfile(found['path'])}  # fmt: skip
+        others = [f'{path} ({now} bytes, not {then})' for path, (now, then) in sizes.items() if then not in (None, now)]
         if others:
             yield f'of its inputs these are others: {", ".join(others[:SHOWN])}'
         yield from self._versions()
@@ -113,9 +113,10 @@ def pack(case: Case, file: str) -> str:
     upstream, stored, notes = _upstream(case)
     sources = dict(_sources(case, [payload.script, *payload.files]))
     fields = {
-        'format': FORMAT, 'awflow': __version__, 'workflow': case.workflow, 'job': case.job, 'task': case.key, 'name': case.name,
-        'made': round(time(), 3), 'python': python, 'record': record, 'directory': case.directory,
-        'upstream': [found.to_dict() for found in upstream], 'sources': {path: f'sources/{n}.py' for n, path in enumerate(sources)},
+        'format': FORMAT, 'awflow': __version__, 'workflow': case.workflow, 'job': case.job, 'task': case.key,
+        'name': case.name, 'made': round(time(), 3), 'python': python, 'record': record, 'directory': case.directory,
+        'upstream': [found.to_dict() for found in upstream],
+        'sources': {path: f'sources/{n}.py' for n, path in enumerate(sources)},
     }  # fmt: skip
     outcome = case.record.outcome if case.record is not None else 'has not run'
     members: dict[str, bytes] = {
@@ -131,7 +132,9 @@ def pack(case: Case, file: str) -> str:
         members['log.txt'] = log
     _write(file, case.path, members)
     inputs = len(json.loads(members['inputs.json']))
-    told = [f'{file}: {case.name}, with {inputs} inputs named, {len(stored)} results of other jobs, {len(sources)} source files']
+    told = [
+        f'{file}: {case.name}, with {inputs} inputs named, {len(stored)} results of other jobs, {len(sources)} source files'
+    ]
     return '\n'.join([*told, *notes, 'It holds code and values of yours: see its README.txt before you pass it on.'])
 
 
@@ -149,15 +152,9 @@ def _write(file: str, payload: str, members: dict[str, bytes]) -> None:
         raise StateAccessError('{file} is there already', 'Give another name, or remove it.', file=file) from None
     except OSError as error:
         if error.filename != file:
-            _discard(file)
+            with suppress(OSError):
+                os.unlink(file)
         raise StateAccessError('{_file} cannot be written', '', _file=file, cause=error.strerror or str(error)) from error
-
-
-def _discard(file: str) -> None:
-    try:
-        os.unlink(file)
-    except OSError:
-        pass
 
 
 def _upstream(case: Case) -> tuple[list[Record], dict[str, bytes], list[str]]:
@@ -171,7 +168,9 @@ def _upstream(case: Case) -> tuple[list[Record], dict[str, bytes], list[str]]:
     known = set(state.jobs())
     named = [*case.record.upstream, *(n.removeprefix('upstream ') for n in case.record.own if n.startswith('upstream '))]
     jobs = dict.fromkeys(job for name in named for job in (name, name.rpartition('?')[0]) if job in known)
-    records, parts, total = [], {}, 0
+    records: list[Record] = []
+    parts: dict[str, bytes] = {}
+    total = 0
     for job in jobs:
         rows = state.rows(job)
         assert rows is not None, 'a job of the state has rows'
@@ -184,7 +183,9 @@ def _upstream(case: Case) -> tuple[list[Record], dict[str, bytes], list[str]]:
                     return records, parts, [f'More than {RESULTS >> 20} MiB of results: the rest was left out.']
                 name = f'{len(parts)}.pickle'
                 try:
-                    parts[name] = store.disk.read(os.path.join(store.layout.directory, stored['file']), stored['at'], stored['bytes'])
+                    parts[name] = store.disk.read(
+                        os.path.join(store.layout.directory, stored['file']), stored['at'], stored['bytes']
+                    )
                 except OSError:
                     continue  # gone: a task that reads it is told so
                 record = record.replace(result={**stored, 'file': name, 'at': 0})
@@ -195,11 +196,8 @@ def _upstream(case: Case) -> tuple[list[Record], dict[str, bytes], list[str]]:
 def _sources(case: Case, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """The files of the script and of the project's modules that travel in the payload."""
     for path in dict.fromkeys(paths):
-        try:
-            with open(case.here(path), 'rb') as file:
-                yield path, file.read()
-        except OSError:
-            continue
+        with suppress(OSError), open(case.here(path), 'rb') as file:  # gone: its lines cannot be shown
+            yield path, file.read()
 
 
 def _inputs(case: Case) -> Iterator[dict[str, Any]]:
@@ -252,7 +250,9 @@ def about(file: str) -> About:
                 json.loads(archive.read(name)) for name in ('bundle.json', 'inputs.json', 'environment.json')
             )
             if fields['format'] > FORMAT:
-                raise StateError('{file} was packed by a newer awflow', 'Upgrade awflow.', file=file, packed_by=fields['awflow'])
+                raise StateError(
+                    '{file} was packed by a newer awflow', 'Upgrade awflow.', file=file, packed_by=fields['awflow']
+                )
             told = About(file, fields, inputs, environment)
             assert all(isinstance(fields[name], str) for name in ('name', 'workflow', 'job', 'task', 'directory'))
             return told
@@ -281,9 +281,10 @@ def unpack(file: str, told: About, folder: str) -> Case:
         with open(path, 'xb') as out:
             out.write(archive.read('payload'))
         _restore(archive, layout, [Record.from_dict(record) for record in fields['upstream']])
+        names = set(archive.namelist())
         case.sources = {
-            path: archive.read(name).decode('utf-8', 'replace') for path, name in fields['sources'].items() if name in archive.namelist()
-        }  # fmt: skip
+            path: archive.read(name).decode('utf-8', 'replace') for path, name in fields['sources'].items() if name in names
+        }
     case.directory = os.getcwd()
     case.moved = fields['directory'], case.directory
     return case

@@ -132,8 +132,8 @@ def refuse_harm(root: str, workflow: str | None, case: Case) -> None:
     if case.record is not None and case.record.outcome == 'succeeded':
         outputs = ', '.join(list(case.record.outputs)[:SHOWN]) or 'none declared'
         raise StateError(
-            '{task} is on record as succeeded, and running it here writes its files again', 'Say --yes if that is what you want.',
-            task=case.name, outputs=outputs, directory=case.directory,
+            '{task} is on record as succeeded, and running it here writes its files again',
+            'Say --yes if that is what you want.', task=case.name, outputs=outputs, directory=case.directory,
         )  # fmt: skip
 
 

@@ -26,7 +26,9 @@ PREFIX = 'AWFLOW_DEBUG_PREFIX'  # from this program to itself: it has gone on wi
 @click.option('--yes', '-y', is_flag=True, help='Also where that is refused: see above. Do not ask.')
 @click.option('--bundle', metavar='FILE.zip', help='Do not run it: pack all that somebody else needs to do so.')
 @click.option('--from', 'source', metavar='FILE.zip', help='Run a task that was packed, in the current directory.')
-@click.option('--state', 'given', envvar='AWFLOW_STATE', metavar='DIR', help='The state directory; otherwise the nearest .awflow.')
+@click.option(
+    '--state', 'given', envvar='AWFLOW_STATE', metavar='DIR', help='The state directory; otherwise the nearest .awflow.'
+)
 @workflow_option
 def debug(
     selector: str | None, post_mortem: bool, yes: bool, bundle: str | None, source: str | None, given: str | None,

@@ -33,7 +33,7 @@ LONGEST = 400  # characters of a result that is shown
 
 
 class Anew(BaseException):
-    """This program must begin anew, with that in its environment: what was opened is closed on the way to who does it."""
+    """The program must begin anew, with that in its environment: what is open is closed on the way to who does it."""
 
     def __init__(self, interpreter: str, **added: str) -> None:
         super().__init__(interpreter, added)
@@ -164,7 +164,7 @@ def begin(anew: Anew) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     arguments = sys.orig_argv[sys.orig_argv.index('debug') :]
-    os.execve(
+    os.execve(  # noqa: S606  itself
         anew.interpreter, [anew.interpreter, '-m', 'awflow', *arguments, '--yes'], {**os.environ, **anew.added}
     )
 

@@ -66,6 +66,7 @@ def _part(name: str, said: bytes, ended: bool, status: int, seconds: float, hung
     if not ended:
         part = Part(name)
         part.unfit(f'no answer within {seconds:g} s', hung)
+        part.facts['given up'] = True
         return part
     try:
         return Part.from_dict(jsontext.loads(said))
@@ -73,6 +74,7 @@ def _part(name: str, said: bytes, ended: bool, status: int, seconds: float, hung
         how = f'by signal {os.WTERMSIG(status)}' if os.WIFSIGNALED(status) else 'without a word'
         part = Part(name)
         part.unfit(f'the process that looked ended {how}')
+        part.facts['given up'] = True
         return part
 
 
@@ -87,8 +89,8 @@ def _child(parent: int, name: str, check: Callable[[Part], None], writer: int) -
         die_with_parent(parent)
         check(part)
     except AwflowError as error:
-        first, *rest = str(error).splitlines()
-        part.unfit(first, '\n'.join(line.strip() for line in rest))
+        first, *others = str(error).splitlines()
+        part.unfit(first, '\n'.join(line.strip() for line in others))
     except KeyboardInterrupt:
         os._exit(130)
     except BaseException as error:  # noqa: BLE001  it is told, in the place of what was to be found
@@ -97,10 +99,10 @@ def _child(parent: int, name: str, check: Callable[[Part], None], writer: int) -
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f'{os.path.basename(where.filename)}:{where.lineno}'
         part.unfit(f'the check itself failed: {type(error).__name__}: {error} ({place})')
-    rest_ = memoryview(jsontext.dumps(part.to_dict()))
+    rest = memoryview(jsontext.dumps(part.to_dict()))
     try:
-        while rest_:
-            rest_ = rest_[os.write(writer, rest_) :]
+        while rest:
+            rest = rest[os.write(writer, rest) :]
     finally:
         os._exit(0)
 

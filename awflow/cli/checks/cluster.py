@@ -78,7 +78,9 @@ def _partitions(part: Part, slurm: Slurm) -> None:
     part.facts.update(partitions=sorted(nodes), nodes=max(nodes.values(), default=0))
     part.ok(f'partitions, with their time limits: {", ".join(shown.values()) or "none"}')
     if os.environ.get('SLURM_JOB_ID'):
-        part.ok(f'this is inside of Slurm job {os.environ["SLURM_JOB_ID"]}', 'What it left in the environment is hidden from jobs.')
+        part.ok(
+            f'this is inside of Slurm job {os.environ["SLURM_JOB_ID"]}', 'What it left in the environment is hidden from jobs.'
+        )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

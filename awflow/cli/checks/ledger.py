@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 
-from awflow.errors import StateVersionError
 from awflow.state.journal import parse
 from awflow.state.ledger import Entry, Listing, claim_name, snapshot_name
 from awflow.state.snapshot import Damaged
@@ -34,7 +33,7 @@ ABSENT: Final = (errno.ENOENT, errno.ESTALE)
 class Damage:
     """A file that is not what was written: its path, what is wrong, and what to do."""
 
-    __slots__ = ('problem', 'restore', 'path')
+    __slots__ = ('path', 'problem', 'restore')
 
     def __init__(self, path: str, problem: str, restore: str) -> None:
         self.path = path
@@ -48,7 +47,20 @@ class Damage:
 class Inspection:
     """One look at all files of a ledger. `ended` are the claims whose end is known, `live` the others."""
 
-    __slots__ = ('_disk', '_layout', 'bytes', 'damage', 'ended', 'entries', 'floor', 'journals', 'last', 'listing', 'live', 'torn')
+    __slots__ = (
+        '_disk',
+        '_layout',
+        'bytes',
+        'damage',
+        'ended',
+        'entries',
+        'floor',
+        'journals',
+        'last',
+        'listing',
+        'live',
+        'torn',
+    )
 
     def __init__(self, layout: Layout, disk: Disk, listing: Listing) -> None:
         self._layout = layout
@@ -84,8 +96,8 @@ class Inspection:
             return None
         try:
             return make(data)
-        except (Damaged, StateVersionError) as error:
-            self._damaged(name, str(error).splitlines()[0])
+        except Damaged as error:
+            self._damaged(name, str(error))
         except (ValueError, KeyError, TypeError) as error:  # its sum is right, and yet it says nothing that can be
             self._damaged(name, f'it makes no sense: {error}')
         return None
@@ -155,9 +167,9 @@ def inspect(layout: Layout, disk: Disk) -> Inspection:
 def damages(found: Inspection, layout: Layout, disk: Disk) -> list[Damage]:
     """What is damaged, each with the best that can be done."""
     restore = (
-        'Restore the file from a backup. If there is none, move {0} away: the next run starts afresh, and adopts what its '
-        'conditions and outputs vouch for.'
-    ).format(layout.directory)
+        f'Restore the file from a backup. If there is none, move {layout.directory} away: the next run starts afresh, '
+        'and adopts what its conditions and outputs vouch for.'
+    )
     spare = _spare(found, layout, disk)
     return [
         Damage(f'{layout.ledger}/{name}', problem, spare if spare and name == snapshot_name(found.floor) else restore)

@@ -71,10 +71,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def processes(part: Part, proc: Proc) -> None:
     """Can it be told from here whether the process of a run still lives?"""
-    lacking = [
-        what for what, there in (('boot id', proc.boot()), ('pid namespace', proc.pidns()), ('process table', proc.stat(os.getpid())))
-        if not there
-    ]  # fmt: skip
+    told = {'boot id': proc.boot(), 'pid namespace': proc.pidns(), 'process table': proc.stat(os.getpid())}
+    lacking = [what for what, there in told.items() if not there]
     if lacking:
         part.warn(
             f'/proc does not tell this: {", ".join(lacking)}',

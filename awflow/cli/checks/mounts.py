@@ -18,7 +18,7 @@ SHARED: Final = {  # filesystems that other machines see too -> who decides on f
     'nfs': SERVER, 'nfs4': SERVER, 'lustre': UNKNOWN, 'gpfs': NODE, 'beegfs': NODE, 'fuse.glusterfs': SERVER, 'ceph': SERVER,
     'fuse.ceph': SERVER, 'fuse.ceph-fuse': SERVER, 'cifs': SERVER, 'smb3': SERVER, 'afs': SERVER, 'pvfs2': NOBODY,
     'fuse.sshfs': NODE, '9p': NODE, 'virtiofs': NODE, 'panfs': UNKNOWN, 'wekafs': UNKNOWN, 'gfs2': SERVER, 'ocfs2': SERVER,
-    'fuse.juicefs': SERVER, 'fuse.s3fs': NODE, 'fuse.mfs': SERVER, 'quobyte': UNKNOWN, 'fuse.quobyte': UNKNOWN, 'vastnfs': SERVER,
+    'fuse.juicefs': SERVER, 'fuse.s3fs': NODE, 'fuse.mfs': SERVER, 'quobyte': UNKNOWN, 'fuse.quobyte': UNKNOWN,
 }  # fmt: skip
 LOCAL: Final = frozenset((
     'ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'zfs', 'f2fs', 'bcachefs', 'overlay', 'tmpfs', 'ramfs', 'vfat', 'exfat', 'ntfs',
@@ -79,7 +79,7 @@ def parsed(text: str) -> list[Mount]:
 
 
 def _plain(text: str) -> str:
-    """Spaces and the like are written \\040."""
+    r"""Spaces and the like are written \040."""
     return re.sub(r'\\([0-7]{3})', lambda found: chr(int(found[1], 8)), text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from xxhash import xxh3_64_hexdigest
 
@@ -139,10 +140,8 @@ class Leak:
         self.bytes = 0
         self.example = paths[0]
         for path in paths:
-            try:
+            with suppress(OSError):  # removed since it was listed
                 self.bytes += disk.stat(path).st_size
-            except OSError:
-                continue
 
 
 def leaks(layout: Layout, state: State, found: Inspection, disk: Disk) -> Iterator[Leak]:
@@ -199,7 +198,8 @@ def _orphans(layout: Layout, kind: str, jobs: list[str], disk: Disk) -> list[str
     known = {safe(job) for job in jobs}
     folder = f'{layout.directory}/{kind}'
     return [
-        f'{folder}/{job}/{name}' for job in _listed(folder, disk) if job not in known for name in _listed(f'{folder}/{job}', disk)
+        f'{folder}/{job}/{name}'
+        for job in _listed(folder, disk) if job not in known for name in _listed(f'{folder}/{job}', disk)
     ]  # fmt: skip
 
 

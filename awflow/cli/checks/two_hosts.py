@@ -37,7 +37,9 @@ WAYS: Final = {  # of looking for a file that was absent at the first look
     'protocol': 'changes the directory, lists it and opens what is listed', 'list': 'lists the directory again and again',
     'open': 'opens it again and again', 'stat': 'asks for its size (stat) again and again',
 }  # fmt: skip
-REFUSE: Final = 'Do not use this place with Slurm: keep the state on another filesystem, with schedule(state=...) or AWFLOW_STATE.'
+REFUSE: Final = (
+    'Do not use this place with Slurm: keep the state on another filesystem, with schedule(state=...) or AWFLOW_STATE.'
+)
 
 
 class Silent(Exception):
@@ -107,7 +109,7 @@ class Pair:
         for line in lines:
             try:
                 self._heard += [said] if isinstance(said := json.loads(line), dict) and 'rank' in said else []
-            except ValueError:
+            except ValueError:  # noqa: PERF203  one line at a time
                 continue  # what the site or srun says besides
 
     def _complaint(self) -> str:
@@ -157,7 +159,7 @@ def check(part: Part, probe: str, options: str, bound: float) -> None:
         except Silent as silent:
             part.warn(
                 f'the nodes were not examined to the end: {silent}',
-                'Is a partition or an account needed? --srun "-p PARTITION -A ACCOUNT". Are nodes free? --timeout waits longer.',
+                'Is a partition or an account needed? --srun "-p PARTITION -A ACCOUNT". Are nodes free? See --timeout.',
             )
     finally:
         pair.close()
@@ -231,7 +233,9 @@ def _race(part: Part, pair: Pair, how: str) -> None:
         also = f', {lost} replies were lost' if lost else ''
         part.ok(
             f'{called} was granted to one of them in each of {rounds} races ({wins} to {rounds - wins - lost}{also})',
-            'What awflow relies on: the server decides. A lost reply does no harm, as the ledger is read again.' if lost else '',
+            'What awflow relies on: the server decides. A lost reply does no harm, as the ledger is read again.'
+            if lost
+            else '',
         )
 
 
@@ -266,7 +270,7 @@ def _tell_visible(part: Part, delays: Mapping[str, float | None], trip: float) -
         part.ok(f'a new file is seen by the other node after {_seconds(max(filter(None, [trip, *delays.values()])), trip)}')
         return
     part.ok(
-        f'a new file is seen by the other node after {_seconds(protocol, trip)} if it changes and lists the directory, then opens',
+        f'a new file is seen by the other node after {_seconds(protocol, trip)} if it lists anew, then opens',
         f'awflow looks in this way, again for up to {PATIENCE:g} s before it says that something is missing.',
     )
     for how, delay in slow.items():

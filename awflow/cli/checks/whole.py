@@ -39,7 +39,7 @@ def _workflow(part: Part, root: str, name: str, disk: Disk) -> None:
     for path, problem in stored.payloads(layout, disk):
         part.warn(
             f'{_shown(layout, path)}: {problem}',
-            'Tasks that are to be started from it fail; `awflow debug` cannot use it. Remove it if nothing runs, and run again.',
+            'Tasks that are to be started from it fail; `awflow debug` cannot use it. Remove it if nothing runs; run again.',
         )
     facts = {'entries': len(found.entries), 'journals': found.journals, 'snapshot': found.floor, 'bytes': found.bytes}
     part.facts['workflows'][name] = facts
@@ -55,8 +55,8 @@ def _workflow(part: Part, root: str, name: str, disk: Disk) -> None:
     _left_over(part, store, state, found, disk)
     if not found.torn and not results.damaged:
         part.ok(
-            f'{name}: {_count(tasks, "task")} on record, {_count(results.count, "stored result")}, {_count(found.last, "entry")}, '
-            f'{_count(found.journals, "journal")}: all sums are right'
+            f'{name}: {_count(tasks, "task")} on record, {_count(results.count, "stored result")}, '
+            f'{_count(found.last, "entry")}, {_count(found.journals, "journal")}: all sums are right'
         )
 
 
@@ -74,8 +74,8 @@ def _torn(part: Part, layout: Layout, found: Inspection) -> None:
         more = f', ... {len(found.torn)} in all' if len(found.torn) > SHOWN else ''
         part.warn(
             f'{_shown(layout, layout.ledger)}: {", ".join(found.torn[:SHOWN])}{more}',
-            'A writer was killed in the middle of a line, or the file is damaged. awflow passes over it: a task of which no end '
-            'is on record counts as crashed and runs again.',
+            'A writer was killed in the middle of a line, or the file is damaged. awflow passes over it: a task of which no '
+            'end is on record counts as crashed and runs again.',
         )
 
 
