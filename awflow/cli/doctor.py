@@ -40,8 +40,8 @@ def doctor(
 
     Works with and without a state, also one that may only be read, and while something runs. Leaves nothing behind.
 
-    Exits with 0 if awflow can be used here, whatever the warnings, and with 1 if something prevents that or the state is
-    damaged.
+    Exits with 0 if awflow can be used here, whatever the warnings, and with 1 if something prevents that, the state is
+    damaged, or --two-hosts could not be tried.
     """
     parts = _Examination(given, workflow, directory, timeout)
     found = list(parts.examine(srun if two_hosts else None))

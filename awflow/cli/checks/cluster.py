@@ -37,10 +37,12 @@ def check(part: Part) -> None:
     try:
         config = slurm.run('scontrol', 'show', 'config', patience=PATIENCE)
         _limits(part, config)
-        _partitions(part, slurm)
+        if shutil.which('sinfo', path=path):
+            _partitions(part, slurm)
     except SlurmError as error:
+        said = str(error).splitlines()[0].rpartition('fatal: ')[2]
         part.warn(
-            f'Slurm is installed, but does not answer: {str(error).splitlines()[0]}',
+            f'Slurm is installed, but does not answer: {said}',
             "backend='slurm' does not work now; local runs do.",
         )
 

@@ -157,7 +157,7 @@ def check(part: Part, probe: str, options: str, bound: float) -> None:
             if _greet(part, pair):
                 _examine(part, pair)
         except Silent as silent:
-            part.warn(
+            part.unfit(
                 f'the nodes were not examined to the end: {silent}',
                 'Is a partition or an account needed? --srun "-p PARTITION -A ACCOUNT". Are nodes free? See --timeout.',
             )
