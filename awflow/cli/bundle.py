@@ -132,10 +132,14 @@ def pack(case: Case, file: str) -> str:
         members['log.txt'] = log
     _write(file, case.path, members)
     inputs = len(json.loads(members['inputs.json']))
-    told = [
-        f'{file}: {case.name}, with {inputs} inputs named, {len(stored)} results of other jobs, {len(sources)} source files'
-    ]
-    return '\n'.join([*told, *notes, 'It holds code and values of yours: see its README.txt before you pass it on.'])
+    counts = f'inputs named: {inputs}, results of other jobs: {len(stored)}, source files: {len(sources)}'
+    return '\n'.join(
+        [
+            f'{file}: {case.name} ({counts})',
+            *notes,
+            'It holds code and values of yours: see its README.txt before you pass it on.',
+        ]
+    )
 
 
 def _json(value: object) -> bytes:

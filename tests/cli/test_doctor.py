@@ -379,9 +379,9 @@ def test_leftovers_are_told_by_kind(ran: Any, examined: Any) -> None:
     assert done.code == 0
     said = text_of(done, 'state')
     for leak in (
-        '3 temporary files, 0 bytes', '1 journals of claims that are in the snapshot', '1 older snapshots, 3 bytes',
-        '1 payloads of claims that have ended', '1 results of jobs that are not on record, 2.0 kB',
-        '1 logs of jobs that are not on record, 2.0 kB',
+        'temporary files: 3, 0 bytes', 'journals of claims that are in the snapshot: 1,', 'older snapshots: 1, 3 bytes',
+        'payloads of claims that have ended: 1,', 'results of jobs that are not on record: 1, 2.0 kB',
+        'logs of jobs that are not on record: 1, 2.0 kB',
     ):  # fmt: skip
         assert f'flow: {leak}' in said
 

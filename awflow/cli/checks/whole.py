@@ -102,7 +102,7 @@ def _left_over(part: Part, store: Store, state: State, found: Inspection, disk: 
     layout = store.layout
     for leak in stored.leaks(layout, state, found, disk):
         part.warn(
-            f'{layout.workflow}: {leak.count} {leak.what}, {size(leak.bytes)}, as {_shown(layout, leak.example)}',
+            f'{layout.workflow}: {leak.what}: {leak.count}, {size(leak.bytes)}, as {_shown(layout, leak.example)}',
             'They do no harm. The next run with work to do removes most; `awflow clean` removes the rest.',
         )
     kind, words = stored.digests_cache(layout, directory_of(store, last_of(store)), disk)
