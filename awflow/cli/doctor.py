@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from awflow.cli.checks.findings import Part
 
-WIDTH = 80
+WIDTH = 79
+INDENT = ' ' * 11
 
 
 @click.command(epilog='Example: awflow doctor --directory /scratch/$USER')
@@ -44,15 +45,19 @@ def doctor(
     damaged, or --two-hosts could not be tried.
     """
     parts = _Examination(given, workflow, directory, timeout)
-    found = list(parts.examine(srun if two_hosts else None))
-    worst = [part.name for part in found if part.verdict == 'unfit']
+    found = []
+    for part in parts.examine(srun if two_hosts else None):
+        found.append(part)
+        if not as_json:
+            _print(part)  # the next may take its time
+    fit = all(part.verdict != 'unfit' for part in found)
     if as_json:
         from json import dumps
 
-        click.echo(dumps({'fit': not worst, 'parts': [part.to_dict() for part in found]}, indent=1))
+        click.echo(dumps({'fit': fit, 'parts': [part.to_dict() for part in found]}, indent=1))
     else:
-        _print(found)
-    if worst:
+        _say(_summary(found))
+    if not fit:
         raise click.exceptions.Exit(1)
 
 
@@ -173,26 +178,37 @@ def _ended(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _print(parts: list[Part]) -> None:
-    from textwrap import wrap
+def _print(part: Part) -> None:
+    from rich.text import Text
 
-    from awflow.cli.console import console, visible
+    from awflow.cli.console import console
 
     out = console()
     styles = {'ok': 'green', 'warning': 'yellow', 'unfit': 'bold red', 'skipped': 'dim'}
-    for part in parts:
-        out.print(part.name, style='bold')
-        for finding in part.findings:
-            from rich.text import Text
+    out.print(part.name, style='bold')
+    for finding in part.findings:
+        first, *others = _lines(finding.what)
+        out.print(Text('  ').append(f'{finding.verdict:<9}', styles[finding.verdict]).append(first), soft_wrap=True)
+        for line in others:
+            out.print(INDENT + line, soft_wrap=True)
+        for said in finding.does.splitlines():
+            for line in _lines(said):
+                out.print(INDENT + line, style='dim', soft_wrap=True)
 
-            lines = wrap(visible(finding.what), WIDTH - 11, break_long_words=False, break_on_hyphens=False)
-            out.print(Text('  ').append(f'{finding.verdict:<9}', styles[finding.verdict]).append(lines[0]), soft_wrap=True)
-            for line in lines[1:]:
-                out.print(' ' * 11 + line, soft_wrap=True)
-            for said in finding.does.splitlines():
-                for line in wrap(visible(said), WIDTH - 14, break_long_words=False, break_on_hyphens=False):
-                    out.print(' ' * 11 + line, style='dim', soft_wrap=True)
-    out.print(_summary(parts), style='bold', soft_wrap=True)
+
+def _lines(text: str) -> list[str]:
+    """Not longer than the screen is wide, but for what cannot be broken."""
+    from textwrap import wrap
+
+    from awflow.cli.console import visible
+
+    return wrap(visible(text), WIDTH - len(INDENT), break_long_words=False, break_on_hyphens=False) or ['']
+
+
+def _say(text: str) -> None:
+    from awflow.cli.console import console
+
+    console().print(text, style='bold', soft_wrap=True)
 
 
 def _summary(parts: list[Part]) -> str:

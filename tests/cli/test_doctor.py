@@ -63,6 +63,7 @@ def ran(workspace: Workspace, _ran_once: Workspace) -> Workspace:
 def examined(awflow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The command in the test's directory, without any Slurm."""
     monkeypatch.setenv('PATH', str(tmp_path / 'no commands'))
+    monkeypatch.setattr(ledger, 'PAUSE', 0.0)
 
     def call(*arguments: str) -> Result:
         done: Result = awflow('doctor', *arguments, cwd=tmp_path)
