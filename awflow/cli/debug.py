@@ -23,7 +23,7 @@ PREFIX = 'AWFLOW_DEBUG_PREFIX'  # from this program to itself: it has gone on wi
 @click.command(epilog='Example: awflow debug "fit[3]" --pdb')
 @click.argument('selector', metavar='[JOB[VALUE]]', required=False)
 @click.option('--pdb', 'post_mortem', is_flag=True, help='Open the debugger where an exception was raised.')
-@click.option('--yes', '-y', is_flag=True, help='Also where that is refused: see above. Do not ask.')
+@click.option('--yes', '-y', is_flag=True, help='Go on where that would be refused, and do not ask.')
 @click.option('--bundle', metavar='FILE.zip', help='Do not run it: pack all that somebody else needs to do so.')
 @click.option('--from', 'source', metavar='FILE.zip', help='Run a task that was packed, in the current directory.')
 @click.option(
@@ -34,9 +34,9 @@ def debug(
     selector: str | None, post_mortem: bool, yes: bool, bundle: str | None, source: str | None, given: str | None,
     workflow: str | None,
 ) -> None:  # fmt: skip
-    """Run one task by hand, with the code and values of its last attempt.
+    """Run one task by hand, as in its last attempt.
 
-    It runs in the directory of the run, in this process: it has the terminal, breakpoint() works, nothing is tried again
+    It runs with the code and values of that attempt, in the directory of the run, in this process: it has the terminal, breakpoint() works, nothing is tried again
     and no limit is kept. What is on record stays as it is, but files that the function writes are real. So a task that is
     being executed, or on record as succeeded, is refused without --yes.
 

@@ -37,8 +37,9 @@ INDENT = ' ' * 11
 def doctor(
     given: str | None, workflow: str | None, directory: str | None, two_hosts: bool, srun: str, timeout: float, as_json: bool
 ) -> None:
-    """Examine this machine, the filesystem and the state, and say what awflow does about it.
+    """Say whether this machine is fit, and the state whole.
 
+    Machine, Slurm, state and filesystem are examined, and what awflow does about what is found is told.
     Works with and without a state, also one that may only be read, and while something runs. Leaves nothing behind.
 
     Exits with 0 if awflow can be used here, whatever the warnings, and with 1 if something prevents that, the state is

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = ('sbatch', 'squeue', 'scancel', 'scontrol')
 PATIENCE: Final = 2.0  # seconds for which a controller that refuses to answer is asked again
-TRIED: Final = '22.05'  # the oldest version on which all has been tried
+OLDEST: Final = '20.11'  # version that awflow works with
 REMEMBERED: Final = 60  # seconds: ended jobs should stay known for longer, or late dependents start before their time
 
 
@@ -58,8 +58,8 @@ def _limits(part: Part, config: str) -> None:
         f'an array may have {limits.piece} elements, numbered below {limits.numbers}',
         'Larger arrays are handed in as several, which awflow treats as one.',
     )
-    if limits.version and _numbers(limits.version) < _numbers(TRIED):
-        part.warn(f'Slurm {limits.version} is older than {TRIED}', 'It may work; nobody has tried.')
+    if limits.version and _numbers(limits.version) < _numbers(OLDEST):
+        part.warn(f'Slurm {limits.version} is older than {OLDEST}', "backend='slurm' is not made for it; local runs work.")
     fields = dict(re.findall(r'^(\w+)\s+= (.*?)\s*$', config, re.MULTILINE))
     age = re.match(r'\d+', fields.get('MinJobAge', ''))
     if age and int(age[0]) < REMEMBERED:
