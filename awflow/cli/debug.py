@@ -36,9 +36,9 @@ def debug(
 ) -> None:  # fmt: skip
     """Run one task by hand, as in its last attempt.
 
-    It runs with the code and values of that attempt, in the directory of the run, in this process: it has the terminal, breakpoint() works, nothing is tried again
-    and no limit is kept. What is on record stays as it is, but files that the function writes are real. So a task that is
-    being executed, or on record as succeeded, is refused without --yes.
+    It runs with the code and values of that attempt, in the directory of the run and in this process: it has the terminal,
+    breakpoint() works, nothing is tried again and no limit is kept. What is on record stays as it is, but files that the
+    function writes are real. So a task that is being executed, or on record as succeeded, is refused without --yes.
 
     A packed task holds pickles, which run code of whoever packed it: without --yes it asks before it opens one.
 

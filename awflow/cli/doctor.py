@@ -39,8 +39,8 @@ def doctor(
 ) -> None:
     """Say whether this machine is fit, and the state whole.
 
-    Machine, Slurm, state and filesystem are examined, and what awflow does about what is found is told.
-    Works with and without a state, also one that may only be read, and while something runs. Leaves nothing behind.
+    Machine, Slurm, state and filesystem are examined, and what awflow does about what is found is told. Works with and
+    without a state, also one that may only be read, and while something runs. Leaves nothing behind.
 
     Exits with 0 if awflow can be used here, whatever the warnings, and with 1 if something prevents that, the state is
     damaged, or --two-hosts could not be tried.

@@ -350,6 +350,16 @@ def test_a_damaged_payload_is_a_warning(ran: Any, examined: Any, place: int) -> 
     assert 'warning .awflow/flow/payload/1: it ' in text_of(done, 'state')
 
 
+def test_another_python_than_that_of_the_last_run_is_a_warning(ran: Any, examined: Any) -> None:
+    (noted,) = ran.directory.glob('.awflow/flow/runs/*.json')
+    facts = json.loads(noted.read_text())
+    noted.write_text(json.dumps({**facts, 'python': '3.7.1', 'prefix': '/opt/old'}))
+    done = examined()
+    assert done.code == 0
+    assert 'flow: its last run used Python 3.7.1, this is 3.' in text_of(done, 'state')
+    assert 'debugged with /opt/old' in text_of(done, 'state')
+
+
 def test_the_state_of_a_newer_awflow_is_not_called_damaged(ran: Any, examined: Any) -> None:
     (ran.directory / '.awflow/FORMAT').write_text('99\n')
     done = examined()
@@ -368,6 +378,8 @@ def test_leftovers_are_told_by_kind(ran: Any, examined: Any) -> None:
     snapshot_of(ran)
     (state / 'ledger' / journal.name).write_bytes(kept)
     (state / 'ledger' / '1.snapshot').write_bytes(b'old')
+    (state / 'results' / 'fit' / '2-node-1.pickles').write_bytes(b'x' * 3000)
+    (state / 'results' / 'fit' / '99.pickles').write_bytes(b'of a claim that is being published')
     (state / 'payload' / '2').write_bytes((state / 'payload' / '1').read_bytes())
     for kind in ('logs', 'results'):
         (state / kind / 'gone').mkdir()
@@ -381,7 +393,7 @@ def test_leftovers_are_told_by_kind(ran: Any, examined: Any) -> None:
     said = text_of(done, 'state')
     for leak in (
         'temporary files: 3, 0 bytes', 'journals of claims that are in the snapshot: 1,', 'older snapshots: 1, 3 bytes',
-        'payloads of claims that have ended: 1,', 'results of jobs that are not on record: 1, 2.0 kB',
+        'payloads of claims that have ended: 1,', 'results of jobs that are not on record: 1, 2.0 kB', 'results that newer ones replaced: 1, 3.0 kB',
         'logs of jobs that are not on record: 1, 2.0 kB',
     ):  # fmt: skip
         assert f'flow: {leak}' in said

@@ -15,7 +15,7 @@ from awflow.state.table import BLOCK, RESULT, column_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Final
 
     from awflow.cli.checks.ledger import Inspection
@@ -33,13 +33,14 @@ MANY: Final = 1000  # paths from which on a cache is worth a word
 class Results:
     """The stored results of a workflow, each compared with its sum."""
 
-    __slots__ = ('_disk', '_layout', 'bytes', 'count', 'damaged', 'gone')
+    __slots__ = ('_disk', '_layout', 'bytes', 'count', 'damaged', 'files', 'gone')
 
     def __init__(self, layout: Layout, disk: Disk) -> None:
         self._layout = layout
         self._disk = disk
         self.count = 0
         self.bytes = 0
+        self.files: set[str] = set()  # that records name
         self.gone: list[str] = []  # tasks whose result is not there any more
         self.damaged: list[tuple[str, str, str]] = []  # task, file, what is wrong
 
@@ -53,6 +54,7 @@ class Results:
             of_file: dict[str, list[tuple[int, dict[str, Any]]]] = {}
             for row, stored in results_of(rows):
                 of_file.setdefault(stored['file'], []).append((row, stored))
+            self.files.update(of_file)
             for file, found in of_file.items():
                 for row, problem in self._compare(file, found):
                     name = task_name(job, rows.keys[row])
@@ -144,7 +146,7 @@ class Leak:
                 self.bytes += disk.stat(path).st_size
 
 
-def leaks(layout: Layout, state: State, found: Inspection, disk: Disk) -> Iterator[Leak]:
+def leaks(layout: Layout, state: State, found: Inspection, results: Results, disk: Disk) -> Iterator[Leak]:
     """What lies in the state of a workflow and is not needed."""
     live = set(state.claims)
     named = {job: _generations(state.rows(job)) for job in state.jobs()}
@@ -161,6 +163,7 @@ def leaks(layout: Layout, state: State, found: Inspection, disk: Disk) -> Iterat
             f'{os.path.dirname(layout.payload(0))}/{name}' for name in _listed(os.path.dirname(layout.payload(0)), disk)
             if name.isdecimal() and int(name) <= state.last and int(name) not in everywhere
         ],
+        'results that newer ones replaced': list(_replaced(layout, state, results, named, disk)),
         'results of jobs that are not on record': _orphans(layout, 'results', [*named, *_claimed(state)], disk),
         'logs of jobs that are not on record': _orphans(layout, 'logs', [*named, *_claimed(state)], disk),
     }  # fmt: skip
@@ -191,6 +194,17 @@ def _temporary(layout: Layout, disk: Disk) -> Iterator[str]:
                     continue
                 if old:
                     yield f'{folder}/{name}'
+
+
+def _replaced(layout: Layout, state: State, results: Results, jobs: Iterable[str], disk: Disk) -> Iterator[str]:
+    """Files of results that no record names, and into which no live claim writes."""
+    for job in jobs:
+        folder = layout.results_dir(job)
+        for name in _listed(folder, disk):
+            number = name.removesuffix('.pickles').partition('-')[0]
+            known = not number.isdecimal() or int(number) in state.claims or int(number) > state.last
+            if not known and layout.relative(f'{folder}/{name}') not in results.files:
+                yield f'{folder}/{name}'
 
 
 def _orphans(layout: Layout, kind: str, jobs: list[str], disk: Disk) -> list[str]:

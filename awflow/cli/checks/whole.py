@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from awflow.cli.checks import ledger, stored
 from awflow.state.layout import Layout
@@ -52,7 +53,8 @@ def _workflow(part: Part, root: str, name: str, disk: Disk) -> None:
     tasks = sum(len(rows) for job in state.jobs() if (rows := state.rows(job)) is not None)
     facts.update(tasks=tasks, results=results.count)
     _results(part, layout, results)
-    _left_over(part, store, state, found, disk)
+    _interpreter(part, store)
+    _left_over(part, store, state, found, results, disk)
     if not found.torn and not results.damaged:
         part.ok(
             f'{name}: {_count(tasks, "task")} on record, {_count(results.count, "stored result")}, '
@@ -95,12 +97,27 @@ def _results(part: Part, layout: Layout, results: stored.Results) -> None:
         )
 
 
-def _left_over(part: Part, store: Store, state: State, found: Inspection, disk: Disk) -> None:
+def _interpreter(part: Part, store: Store) -> None:
+    """Functions are kept as bytecode, which only the minor version of Python that wrote it can run."""
+    from awflow.cli.runs import last_of
+
+    facts = last_of(store)
+    here = '.'.join(map(str, sys.version_info[:2]))
+    if facts.get('python') and str(facts['python']).split('.')[:2] != here.split('.'):
+        part.warn(
+            f'{store.layout.workflow}: its last run used Python {facts["python"]}, this is {here}',
+            f'A run with this one is in order. Tasks of that one are debugged with {facts.get("prefix") or "its own"}.',
+        )
+
+
+def _left_over(
+    part: Part, store: Store, state: State, found: Inspection, results: stored.Results, disk: Disk
+) -> None:  # fmt: skip
     from awflow.cli.runs import directory_of, last_of
     from awflow.cli.units import size
 
     layout = store.layout
-    for leak in stored.leaks(layout, state, found, disk):
+    for leak in stored.leaks(layout, state, found, results, disk):
         part.warn(
             f'{layout.workflow}: {leak.what}: {leak.count}, {size(leak.bytes)}, as {_shown(layout, leak.example)}',
             'They do no harm. The next run with work to do removes most; `awflow clean` removes the rest.',
