@@ -257,16 +257,25 @@ def about(file: str) -> About:
                 raise StateError(
                     '{file} was packed by a newer awflow', 'Upgrade awflow.', file=file, packed_by=fields['awflow']
                 )
-            told = About(file, fields, inputs, environment)
-            assert all(isinstance(fields[name], str) for name in ('name', 'workflow', 'job', 'task', 'directory'))
-            return told
+            _refuse_nonsense(fields, inputs, environment)
+            return About(file, fields, inputs, environment)
     except OSError as error:
         raise StateAccessError('{_file} cannot be read', '', _file=file, cause=error.strerror or str(error)) from None
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError) as error:
         raise StateError(
             '{_file} is no task that `awflow debug --bundle` packed, or is damaged', 'Have it packed again.', _file=file,
             cause=f'{type(error).__name__}: {error}',
         ) from None  # fmt: skip
+
+
+def _refuse_nonsense(fields: Any, inputs: Any, environment: Any) -> None:
+    """TypeError or KeyError if these are not what a bundle tells, which anybody may have written."""
+    kinds: list[tuple[object, type]] = [(fields[name], str) for name in ('name', 'workflow', 'job', 'task', 'directory')]
+    kinds += [(fields['record'] or {}, dict), (fields['upstream'], list), (fields['sources'], dict), (inputs, list)]
+    kinds += [(found['path'], str) for found in inputs] + [(environment['used'], dict)]
+    for found, kind in kinds:
+        if not isinstance(found, kind):
+            raise TypeError(f'{found!r:.40} is not {kind.__name__}')
 
 
 def unpack(file: str, told: About, folder: str) -> Case:

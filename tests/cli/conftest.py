@@ -185,3 +185,30 @@ def held(workspace: Workspace) -> Any:
     held = Held(workspace)
     yield held
     held.close()
+
+
+@pytest.fixture
+def examined(awflow: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`awflow doctor` in the test's directory, without any Slurm."""
+    from awflow.cli.checks import ledger
+
+    monkeypatch.setenv('PATH', str(tmp_path / 'no commands'))
+    monkeypatch.setattr(ledger, 'PAUSE', 0.0)
+
+    def call(*arguments: str) -> Result:
+        done: Result = awflow('doctor', *arguments, cwd=tmp_path)
+        return done
+
+    return call
+
+
+@pytest.fixture(scope='session')
+def attempted(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A directory in which a workflow has run whose tasks ended in several ways; for looking only."""
+    from tests.cli.by_hand import SCRIPT as SEVERAL_WAYS
+
+    workspace = Workspace(tmp_path_factory.mktemp('attempted'))
+    (workspace.directory / 'data.csv').write_text('1,2\n')
+    workspace.script(SEVERAL_WAYS)
+    workspace.run()
+    return workspace

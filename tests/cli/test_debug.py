@@ -1,78 +1,19 @@
-"""`awflow debug`: one task by hand, here and from a bundle, and nothing on record is touched."""
+"""`awflow debug`: one task by hand, and nothing on record is touched."""
 
 from __future__ import annotations
 
 import json
 import os
-import pty
-import select
 import shutil
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.cli.conftest import LIMIT, Held, Workspace
-
-SCRIPT = """
-    import os, signal
-    from awflow import after, ensure, inputs, job, outputs, schedule, scratch
-
-    limit = 2
-
-    @job(array=['a', 'b c'])
-    def base(x):
-        return f'result of {x}'
-
-    @after(base)
-    @inputs('data.csv')
-    @outputs('out-{i}.txt')
-    @job(array=4)
-    def fit(i):
-        print('fitting', i, base.result('b c'), os.getcwd())
-        with open(f'out-{i}.txt', 'w') as out:
-            out.write(str(i))
-        if i == 2:
-            inner = 17 * i
-            raise ValueError(f'no fit for {i}')
-        if i == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return {'value': i}
-
-    @ensure(lambda: [][0])
-    @job
-    def unmet():
-        pass
-
-    @job
-    def leaves():
-        raise SystemExit('enough')
-
-    schedule(fit, unmet, leaves, check=False)
-"""
-
-
-@pytest.fixture(scope='module')
-def _ran_once(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    workspace = Workspace(tmp_path_factory.mktemp('ran'))
-    (workspace.directory / 'data.csv').write_text('1,2\n')
-    workspace.script(SCRIPT)
-    workspace.run()
-    return workspace
-
-
-@pytest.fixture
-def ran(_ran_once: Workspace) -> Workspace:
-    """The directory in which SCRIPT has run; for looking only."""
-    return _ran_once
-
-
-def debug(workspace: Workspace, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return workspace.awflow('debug', *arguments, **options)
+from tests.cli.by_hand import Terminal, debug
+from tests.cli.conftest import Held, Workspace
 
 
 def tree(directory: Path) -> dict[str, bytes]:
@@ -84,24 +25,24 @@ def tree(directory: Path) -> dict[str, bytes]:
 # -- here --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_failed_task_fails_again_with_its_traceback_and_the_state_is_as_before(ran: Workspace) -> None:
-    before = tree(ran.directory / '.awflow')
-    done = debug(ran, 'fit[2]')
+def test_a_failed_task_fails_again_with_its_traceback_and_the_state_is_as_before(attempted: Workspace) -> None:
+    before = tree(attempted.directory / '.awflow')
+    done = debug(attempted, 'fit[2]')
     assert done.returncode == 1
-    assert done.stdout == f'fitting 2 result of b c {ran.directory}\n'
+    assert done.stdout == f'fitting 2 result of b c {attempted.directory}\n'
     said = done.stderr.splitlines()
     assert said[0] == (
-        f'awflow: a look at fit[2]: nothing is recorded, but files that it writes in {ran.directory} are real; it failed before'
+        f'awflow: a look at fit[2]: nothing is recorded, but files that it writes in {attempted.directory} are real; it failed before'
     )
     assert said[1] == 'Traceback (most recent call last):'
     assert said[2].endswith('flow.py", line 21, in fit'), 'the frames of awflow are left out'
     assert 'ValueError: no fit for 2' in said
     assert said[-1].startswith('awflow: fit[2] failed: ValueError: no fit for 2 (after ')
-    assert tree(ran.directory / '.awflow') == before
+    assert tree(attempted.directory / '.awflow') == before
 
 
-def test_a_crashed_task_crashes_the_command(ran: Workspace) -> None:
-    assert debug(ran, 'fit[3]').returncode == -9
+def test_a_crashed_task_crashes_the_command(attempted: Workspace) -> None:
+    assert debug(attempted, 'fit[3]').returncode == -9
 
 
 def test_a_crash_in_c_says_where_it_was(workspace: Workspace) -> None:
@@ -121,15 +62,15 @@ def test_a_crash_in_c_says_where_it_was(workspace: Workspace) -> None:
     assert 'in crash' in done.stderr
 
 
-def test_what_succeeded_is_only_run_again_if_told_so(ran: Workspace) -> None:
-    output = ran.directory / 'out-1.txt'
+def test_what_succeeded_is_only_run_again_if_told_so(attempted: Workspace) -> None:
+    output = attempted.directory / 'out-1.txt'
     before = output.stat().st_mtime_ns
-    done = debug(ran, 'fit[1]')
+    done = debug(attempted, 'fit[1]')
     assert done.returncode == 1
     assert done.stderr.startswith('awflow: fit[1] is on record as succeeded, and running it here writes its files again\n')
     assert 'out-1.txt' in done.stderr
     assert output.stat().st_mtime_ns == before
-    done = debug(ran, 'fit[1]', '--yes')
+    done = debug(attempted, 'fit[1]', '--yes')
     assert done.returncode == 0
     assert output.stat().st_mtime_ns > before
     assert 'awflow: output out-1.txt: 1 bytes\n' in done.stderr
@@ -151,28 +92,28 @@ def test_a_task_that_is_being_executed_is_only_run_beside_it_if_told_so(held: He
     process.communicate()
 
 
-def test_a_condition_that_raises_shows_its_traceback(ran: Workspace) -> None:
-    done = debug(ran, 'unmet')
+def test_a_condition_that_raises_shows_its_traceback(attempted: Workspace) -> None:
+    done = debug(attempted, 'unmet')
     assert done.returncode == 1
     assert 'IndexError: list index out of range' in done.stderr
     assert 'postcondition' in done.stderr.splitlines()[-1]
 
 
-def test_a_function_that_exits_has_failed(ran: Workspace) -> None:
-    done = debug(ran, 'leaves')
+def test_a_function_that_exits_has_failed(attempted: Workspace) -> None:
+    done = debug(attempted, 'leaves')
     assert done.returncode == 1
     assert 'exited with code 1 instead of returning, saying: enough' in done.stderr
 
 
-def test_several_tasks_are_refused_and_those_that_failed_named(ran: Workspace) -> None:
-    done = debug(ran, 'fit')
+def test_several_tasks_are_refused_and_those_that_failed_named(attempted: Workspace) -> None:
+    done = debug(attempted, 'fit')
     assert done.returncode == 1
     assert done.stderr.startswith('awflow: fit means 4 tasks; one at a time can be debugged\n  not succeeded  fit[2], fit[3]\n')
 
 
 @pytest.mark.parametrize('line', ['', 'fit[2] --from x.zip', '--from x.zip --bundle y.zip'])
-def test_wrong_usage_is_2(ran: Workspace, line: str) -> None:
-    assert debug(ran, *line.split()).returncode == 2
+def test_wrong_usage_is_2(attempted: Workspace, line: str) -> None:
+    assert debug(attempted, *line.split()).returncode == 2
 
 
 def test_it_runs_the_code_of_its_last_attempt_and_says_that_the_file_was_edited(workspace: Workspace) -> None:
@@ -195,8 +136,8 @@ def test_it_runs_the_code_of_its_last_attempt_and_says_that_the_file_was_edited(
     assert 'awflow: flow.py was edited since: the code runs as it was then' in done.stderr
 
 
-def test_a_project_that_was_moved_is_run_where_it_is_now(ran: Workspace, tmp_path: Path) -> None:
-    shutil.copytree(ran.directory, tmp_path / 'moved')
+def test_a_project_that_was_moved_is_run_where_it_is_now(attempted: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(attempted.directory, tmp_path / 'moved')
     moved = Workspace(tmp_path / 'moved')
     done = debug(moved, 'fit[2]')
     assert done.returncode == 1
@@ -358,43 +299,8 @@ def test_another_interpreter_is_used_if_the_run_used_it(workspace: Workspace) ->
 # -- the debugger ------------------------------------------------------------------------------------------------------
 
 
-class Terminal:
-    """A command at a terminal."""
-
-    def __init__(self, workspace: Workspace, *arguments: str) -> None:
-        self._ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, '-m', 'awflow', *arguments], cwd=workspace.directory, stdin=theirs, stdout=theirs, stderr=theirs,
-            env={**workspace.environ, 'TERM': 'dumb', 'PYTHON_COLORS': '0'}, start_new_session=True,
-        )  # fmt: skip
-        os.close(theirs)
-        self.shown = ''
-
-    def until(self, text: str) -> str:
-        """What is shown until this is."""
-        end = time.monotonic() + LIMIT
-        while text not in self.shown:
-            assert time.monotonic() < end, self.shown
-            if select.select([self._ours], [], [], 1.0)[0]:
-                try:
-                    self.shown += os.read(self._ours, 4096).decode(errors='replace')
-                except OSError:  # it has closed its end
-                    assert text in self.shown, self.shown
-        found, _, self.shown = self.shown.partition(text)
-        return found
-
-    def type(self, line: str) -> None:
-        os.write(self._ours, f'{line}\n'.encode())
-
-    def close(self) -> int:
-        """The exit status, when it has ended."""
-        status = self.process.wait(LIMIT)
-        os.close(self._ours)
-        return status
-
-
-def test_the_debugger_opens_where_it_was_raised_and_reads_the_terminal(ran: Workspace) -> None:
-    terminal = Terminal(ran, 'debug', 'fit[2]', '--pdb')
+def test_the_debugger_opens_where_it_was_raised_and_reads_the_terminal(attempted: Workspace) -> None:
+    terminal = Terminal(attempted, 'debug', 'fit[2]', '--pdb')
     assert 'ValueError: no fit for 2' in terminal.until('(Pdb) ')
     terminal.type('p inner')
     assert '34' in terminal.until('(Pdb) ')
@@ -475,129 +381,3 @@ def test_the_debugger_opens_in_a_condition_that_raises_and_not_where_nothing_was
     done = debug(workspace, 'says_no', '--pdb', input='')
     assert done.returncode == 1
     assert 'nothing was raised: there is nothing to look into' in done.stderr
-
-
-# -- bundles -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def bundle(ran: Workspace, tmp_path: Path) -> Path:
-    """fit[2] of SCRIPT, packed while the environment holds a secret."""
-    path = tmp_path / 'case.zip'
-    done = debug(ran, 'fit[2]', '--bundle', str(path), env={**ran.environ, 'API_TOKEN': 'sesame-4711'})
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f'{path}: fit[2] (inputs named: 1, results of other jobs: 2, source files: 1)\n')
-    return path
-
-
-def test_a_bundle_holds_what_is_needed_and_no_variables_of_the_environment(ran: Workspace, bundle: Path) -> None:
-    with zipfile.ZipFile(bundle) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    assert members.keys() == {
-        'README.txt', 'bundle.json', 'payload', 'log.txt', 'inputs.json', 'environment.json', 'sources/0.py',
-        'upstream/0.pickle', 'upstream/1.pickle',
-    }  # fmt: skip
-    assert not any(b'sesame' in data for data in members.values())
-    assert b'fitting 2 result of b c' in members['log.txt']
-    (found,) = json.loads(members['inputs.json'])
-    assert (found['path'], found['bytes'], found['declared'], len(found['digest'])) == ('data.csv', 4, True, 32)
-    told = json.loads(members['bundle.json'])
-    assert (told['job'], told['task'], told['record']['outcome']) == ('fit', '2', 'failed')
-    assert 'click' in json.loads(members['environment.json'])['installed']
-    assert b'awflow debug --from case.zip --pdb' in members['README.txt']
-    assert b'RUNNING IT RUNS CODE' in members['README.txt']
-
-
-def test_a_bundle_runs_elsewhere_with_the_results_that_it_brings(ran: Workspace, bundle: Path, tmp_path: Path) -> None:
-    there = Workspace(tmp_path / 'there')
-    there.directory.mkdir()
-    (there.directory / 'data.csv').write_text('1,2\n')
-    done = debug(there, '--from', str(bundle), '--yes')
-    assert done.returncode == 1
-    assert done.stdout == f'fitting 2 result of b c {there.directory}\n'
-    assert 'ValueError: no fit for 2' in done.stderr
-    assert done.stderr.startswith('awflow: fit[2] of workflow flow, which failed (no fit for 2)\n')
-    assert sorted(os.listdir(there.directory)) == ['data.csv', 'out-2.txt']
-
-
-def test_lines_of_source_are_shown_where_the_files_are_not(workspace: Workspace, tmp_path: Path) -> None:
-    (tmp_path / 'home').mkdir()
-    home = Workspace(tmp_path / 'home')
-    (home.directory / 'helper.py').write_text('def inverse(x):\n    return 1 / x  # the line\n')
-    home.script("""
-        import helper
-        from awflow import job, schedule
-
-        @job
-        def f():
-            return helper.inverse(0)
-
-        schedule(f, check=False)
-    """)
-    home.run()
-    assert debug(home, 'f', '--bundle', str(tmp_path / 'f.zip')).returncode == 0
-    shutil.rmtree(home.directory)
-    done = debug(workspace, '--from', 'f.zip', '--yes', '--pdb', input='list\nq\n')
-    assert 'return 1 / x  # the line' in done.stderr
-    assert '-> return 1 / x  # the line' in done.stdout
-
-
-def test_inputs_that_are_missing_or_others_are_named_first(bundle: Path, tmp_path: Path) -> None:
-    there = Workspace(tmp_path / 'there')
-    there.directory.mkdir()
-    done = debug(there, '--from', str(bundle), '--yes')
-    assert 'awflow: of its inputs these are not here: data.csv\n' in done.stderr
-    assert 'the input data.csv does not exist' in done.stderr
-    (there.directory / 'data.csv').write_text('1,2,3\n')
-    done = debug(there, '--from', str(bundle), '--yes')
-    assert 'awflow: of its inputs these are others: data.csv (6 bytes, not 4)\n' in done.stderr
-
-
-def test_a_bundle_is_not_opened_unless_its_user_agrees(bundle: Path, workspace: Workspace, tmp_path: Path) -> None:
-    """In place of what unpickles it, something that leaves a mark."""
-    opened = tmp_path / 'opened'
-    probe = f'from awflow.backends import payload\npayload.Payload.definition = lambda *_: open({str(opened)!r}, "w")\n'
-    (tmp_path / 'sitecustomize.py').write_text(probe)
-    workspace.environ['PYTHONPATH'] = str(tmp_path)
-    done = debug(workspace, '--from', bundle.name, input='y\n')
-    assert done.returncode == 1
-    assert done.stderr.endswith('Say --yes if you trust where it comes from.\n')
-    for answer in ('n', 'y'):
-        assert not opened.exists()
-        terminal = Terminal(workspace, 'debug', '--from', bundle.name)
-        terminal.until('Do you trust where it comes from? [y/N]: ')
-        terminal.type(answer)
-        assert terminal.close() == 1
-    assert opened.exists(), 'this is where it is opened'
-
-
-def test_what_is_no_bundle_is_refused_in_words(bundle: Path, workspace: Workspace, tmp_path: Path) -> None:
-    def refused(name: str) -> str:
-        done = debug(workspace, '--from', name, '--yes')
-        assert done.returncode == 1
-        assert 'Traceback' not in done.stderr
-        return done.stderr
-
-    (tmp_path / 'text.zip').write_text('no zip')
-    assert 'text.zip is no task that' in refused('text.zip')
-    assert 'cannot be read' in refused('absent.zip')
-    with zipfile.ZipFile(tmp_path / 'other.zip', 'w') as archive:
-        archive.writestr('file', 'x')
-    assert 'other.zip is no task that' in refused('other.zip')
-    with zipfile.ZipFile(bundle) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    members['bundle.json'] = members['bundle.json'].replace(b'"format": 1', b'"format": 99')
-    with zipfile.ZipFile(tmp_path / 'newer.zip', 'w') as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    assert 'was packed by a newer awflow' in refused('newer.zip')
-    (tmp_path / 'cut.zip').write_bytes(bundle.read_bytes()[:-100])
-    assert 'cut.zip is no task that' in refused('cut.zip')
-
-
-def test_a_file_that_is_there_is_not_overwritten(ran: Workspace, bundle: Path) -> None:
-    before = bundle.read_bytes()
-    done = debug(ran, 'fit[2]', '--bundle', str(bundle))
-    assert done.returncode == 1
-    assert 'is there already' in done.stderr
-    assert bundle.read_bytes() == before

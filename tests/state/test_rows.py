@@ -213,3 +213,19 @@ def test_digests_of_components_and_outputs_do_not_depend_on_order_and_tell_names
     assert own_digest({'a': '1', 'b': '2'}) == own_digest({'b': '2', 'a': '1'}) != own_digest({'a': '2', 'b': '1'})
     assert outputs_digest({'x': ['1', 5]}) != outputs_digest({'x': ['2', 5]})
     assert own_digest({}) == outputs_digest({}) == EMPTY
+
+
+def test_one_member_of_a_block_is_read_without_the_others() -> None:
+    from awflow.state import jsontext
+    from awflow.state.table import column_of, packed
+
+    told = [None, {'file': 'a', 'at': 3, 'digest': '0' * 32}]
+    for columns in (
+        {'lint': [{'result': [1, 2, 3]}, None], 'result': told},
+        {'note': ['"result":[', 'x'], 'result': told},
+        {'result': told, 'note': ['', '"#"']},
+    ):
+        found = column_of(memoryview(packed(jsontext.dumps(columns))), 'result', 2)
+        assert found[0] is None
+        assert found[1]['at'] == 3
+    assert column_of(memoryview(packed(b'{"note":["a","b"]}')), 'result', 2) == []
