@@ -146,11 +146,17 @@ class _Examination:
         bound = 10 * self.timeout
         return self._probing(
             'two hosts', where, lambda part: two_hosts.check(part, self.probe, srun, bound - 5), bound,
-            'srun gave no nodes, or they hang.',
+            'srun gave no nodes, or they hang.', two_hosts.withdraw,
         )  # fmt: skip
 
-    def _probing(self, name: str, where: str, check: Callable[[Part], None], seconds: float, hung: str) -> Part:
-        """A check that makes a directory, which is removed even if the check is given up or this process is ended."""
+    def _probing(
+        self, name: str, where: str, check: Callable[[Part], None], seconds: float, hung: str,
+        withdraw: Callable[[str], None] | None = None,
+    ) -> Part:  # fmt: skip
+        """A check that makes a directory, which is removed even if the check is given up or this process is ended.
+
+        `withdraw` takes back what else it may have begun.
+        """
         from awflow.cli.checks import filesystem
         from awflow.cli.checks.bounded import bounded
 
@@ -162,6 +168,8 @@ class _Examination:
             done = not part.facts.get('given up')
         finally:
             signal.signal(signal.SIGTERM, before)
+            if not done and withdraw is not None:
+                bounded('withdrawal', lambda _: withdraw(self.probe), 10.0)
             if not done:
                 bounded('removal', lambda _: filesystem.remove(self.probe), 5.0)
         return part

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 
 def doctor(directory: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
@@ -57,6 +60,21 @@ def test_nodes_that_are_not_free_are_not_waited_for_longer_than_was_said(cluster
     assert parts['two hosts']['verdict'] == 'unfit'
     assert os.listdir(flow.path) == []
     cluster.wait_until_empty()
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_one_that_is_ended_leaves_neither_files_nor_jobs(cluster: Any, flow: Any, number: int) -> None:
+    blocker = cluster.sbatch('sleep 1000', '--nodes=4', '--exclusive')
+    cluster.wait_for(blocker, 'RUNNING')
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'awflow', 'doctor', '--two-hosts'], cwd=flow.path, stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    cluster.wait_until(lambda: [job for job in cluster.active() if job.name.startswith('awflow-doctor')])
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    assert [job.name for job in cluster.active() if job.id != blocker] == []
+    assert os.listdir(flow.path) == []
 
 
 def test_hosts_with_a_filesystem_that_remembers_absence(make_cluster: Any, tmp_path: Path) -> None:

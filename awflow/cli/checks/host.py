@@ -164,10 +164,11 @@ def _write(path: str, flags: int, data: bytes) -> None:
 
 
 def main(directory: str, seconds: int) -> None:
-    """Obey until there is nothing more to hear, and no longer than so many seconds."""
+    """Obey until there is nothing more to hear, or for so many seconds nothing was."""
     signal.alarm(seconds)  # its default is to end the process
     host = Host(directory)
     for line in sys.stdin:
+        signal.alarm(seconds)
         message = json.loads(line)
         if message.get('to') not in (None, host.rank):
             continue

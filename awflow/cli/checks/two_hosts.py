@@ -32,6 +32,7 @@ APPENDED: Final = 200  # lines by each node
 ANSWER: Final = 20.0  # seconds for an answer to what takes no time
 PATIENCE: Final = 90.0  # as that of the state's reader: what takes longer to be seen is not waited for
 SKEW: Final = 2.0  # seconds
+SILENCE: Final = 120  # seconds after which a node gives up to be told anything
 SLOW: Final = 0.5  # seconds
 WAYS: Final = {  # of looking for a file that was absent at the first look
     'protocol': 'changes the directory, lists it and opens what is listed', 'list': 'lists the directory again and again',
@@ -169,10 +170,22 @@ def check(part: Part, probe: str, options: str, bound: float) -> None:
 def _command(probe: str, options: str, bound: float) -> list[str]:
     wait = max(1, int(bound / 2))
     return [
-        'srun', '--nodes=2', '--ntasks=2', '--ntasks-per-node=1', '--job-name=awflow-doctor', f'--time={int(bound / 60) + 2}',
-        f'--immediate={wait}', f'--chdir={os.path.dirname(probe)}', '--unbuffered', *shlex.split(options),
-        sys.executable, '-m', 'awflow.cli.checks.host', probe, str(int(bound) + 60),
+        'srun', '--nodes=2', '--ntasks=2', '--ntasks-per-node=1', f'--job-name={_called(probe)}',
+        f'--time={int(bound / 60) + 2}', f'--immediate={wait}', f'--chdir={os.path.dirname(probe)}', '--unbuffered', *shlex.split(options),
+        sys.executable, '-m', 'awflow.cli.checks.host', probe, str(SILENCE),
     ]  # fmt: skip
+
+
+def withdraw(probe: str) -> None:
+    """End what a check that was given up has left in the queue: an srun that is killed need not take its job along."""
+    from awflow.backends.slurm.client import Slurm, user
+
+    Slurm().run('scancel', f'--user={user()}', f'--name={_called(probe)}', patience=1.0)
+
+
+def _called(probe: str) -> str:
+    """The name of the job, that no other has."""
+    return f'awflow-doctor-{probe.rpartition("-")[2]}'
 
 
 def _greet(part: Part, pair: Pair) -> bool:
