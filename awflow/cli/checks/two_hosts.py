@@ -171,8 +171,8 @@ def _command(probe: str, options: str, bound: float) -> list[str]:
     wait = max(1, int(bound / 2))
     return [
         'srun', '--nodes=2', '--ntasks=2', '--ntasks-per-node=1', f'--job-name={_called(probe)}',
-        f'--time={int(bound / 60) + 2}', f'--immediate={wait}', f'--chdir={os.path.dirname(probe)}', '--unbuffered', *shlex.split(options),
-        sys.executable, '-m', 'awflow.cli.checks.host', probe, str(SILENCE),
+        f'--time={int(bound / 60) + 2}', f'--immediate={wait}', f'--chdir={os.path.dirname(probe)}',
+        '--unbuffered', *shlex.split(options), sys.executable, '-m', 'awflow.cli.checks.host', probe, str(SILENCE),
     ]  # fmt: skip
 
 
