@@ -114,7 +114,8 @@ def _from_bundle(source: str, post_mortem: bool, yes: bool) -> None:
 
 def _run(case: Case, post_mortem: bool) -> None:
     import faulthandler
-    from tempfile import TemporaryDirectory
+    from shutil import rmtree
+    from tempfile import gettempdir
 
     from awflow.cli import foreground
     from awflow.cli.case import opened
@@ -127,17 +128,28 @@ def _run(case: Case, post_mortem: bool) -> None:
     definition, position = foreground.prepared(case, payload)
     for note in _notes(case, definition):
         _say(note)
-    with TemporaryDirectory(prefix='awflow-debug-') as folder:
+    folder = os.path.join(gettempdir(), f'awflow-debug-{os.urandom(8).hex()}')  # made when something is put there:
+    try:  # a task that crashes takes this process along
         played = foreground.play(case, payload, definition, position, folder)
         sys.stdout.flush()
         _tell(case, played)
-        if played.raised is not None and post_mortem and not foreground.look_into(played.raised):
-            _say('it was not raised in code of yours: there is nothing to look into')
-        elif post_mortem and played.raised is None and played.report['outcome'] != 'succeeded':
-            _say('nothing was raised: there is nothing to look into; breakpoint() in the function stops there')
+        if post_mortem:
+            _look_into(played)
+    finally:
+        rmtree(folder, ignore_errors=True)
     outcome = played.report['outcome']
     if outcome != 'succeeded':
         raise click.exceptions.Exit(130 if outcome == 'cancelled' else 1)
+
+
+def _look_into(played: Played) -> None:
+    from awflow.cli import foreground
+
+    if played.raised is not None:
+        if not foreground.look_into(played.raised):
+            _say('it was not raised in code of yours: there is nothing to look into')
+    elif played.report['outcome'] != 'succeeded':
+        _say('nothing was raised: there is nothing to look into; breakpoint() in the function stops there')
 
 
 def _remember_sources(case: Case) -> None:

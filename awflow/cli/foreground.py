@@ -170,7 +170,7 @@ def begin(anew: Anew) -> NoReturn:
 
 
 def play(case: Case, payload: Payload, definition: Definition, position: int, folder: str) -> Played:
-    """Perform the task. `folder` is empty, and takes what must not lie in the state."""
+    """Perform the task. `folder` is not there, and takes what must not lie in the state."""
     tools = Looking(payload, os.path.join(folder, 'scratch'))
     conditions = [Asked(condition) for condition in (*definition.before, *definition.after)]
     middle = len(definition.before)

@@ -41,8 +41,9 @@ def test_a_failed_task_fails_again_with_its_traceback_and_the_state_is_as_before
     assert tree(attempted.directory / '.awflow') == before
 
 
-def test_a_crashed_task_crashes_the_command(attempted: Workspace) -> None:
-    assert debug(attempted, 'fit[3]').returncode == -9
+def test_a_crashed_task_crashes_the_command_and_leaves_nothing(attempted: Workspace, tmp_path: Path) -> None:
+    assert debug(attempted, 'fit[3]', env={**attempted.environ, 'TMPDIR': str(tmp_path)}).returncode == -9
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_crash_in_c_says_where_it_was(workspace: Workspace) -> None:
@@ -181,7 +182,9 @@ def test_it_reads_what_it_is_given(workspace: Workspace) -> None:
     assert "returned 'twelve'" in done.stderr
 
 
-def test_a_schedule_within_the_task_and_what_it_keeps_for_later_leave_the_state_alone(workspace: Workspace) -> None:
+def test_a_schedule_within_the_task_and_what_it_keeps_for_later_leave_the_state_alone(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     workspace.script("""
         import os
         from awflow import Requeue, job, schedule, scratch
@@ -206,8 +209,11 @@ def test_a_schedule_within_the_task_and_what_it_keeps_for_later_leave_the_state_
     workspace.run()
     before = tree(workspace.directory / '.awflow')
     assert any('/scratch/' in name for name in before)
+    workspace.environ['TMPDIR'] = str(tmp_path / 'tmp')
+    os.mkdir(tmp_path / 'tmp')
     for _ in range(2):
         done = debug(workspace, 'outer')
+        assert os.listdir(tmp_path / 'tmp') == []
         assert 'step 1 [1, 2]' in done.stdout, done.stderr
     assert tree(workspace.directory / '.awflow') == before
 
