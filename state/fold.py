@@ -16,6 +16,7 @@ from awflow.state.table import (
     BLOCK,
     COUNTED,
     DIGESTS,
+    EARLIER,
     END_IS_ID,
     FINAL,
     INTEGERS,
@@ -109,7 +110,7 @@ class _Writer:
             if translation is not None and number not in touched:
                 self._copy(translation, number)
             else:
-                self._pack([rows.record(row) for row in order[first : first + BLOCK]])
+                self._pack([(rows.record(row), rows.earlier(row)) for row in order[first : first + BLOCK]])
 
     def _copy(self, translation: _Translation, number: int) -> None:
         base = translation.base
@@ -123,8 +124,8 @@ class _Writer:
             digests += getattr(base, name)[WIDTH * span.start : WIDTH * span.stop]
         self._end_block(base.packed(number))
 
-    def _pack(self, records: Sequence[Record]) -> None:
-        shown = [self._row(record) for record in records]
+    def _pack(self, records: Iterable[tuple[Record, list[dict[str, Any]]]]) -> None:
+        shown = [{**self._row(record), **({EARLIER: earlier} if earlier else {})} for record, earlier in records]
         names = {name: None for fields in shown for name in fields}
         columns = {name: [fields.get(name) for fields in shown] for name in names}
         self._end_block(packed(jsontext.dumps(columns)))
@@ -222,4 +223,4 @@ def _touched_blocks(rows: Rows, order: Sequence[int]) -> set[int]:
     """Blocks that do not hold what the same block of the last snapshot holds."""
     if rows.base is None or isinstance(order, list):
         return set(range(-(-len(order) // BLOCK)))
-    return {row // BLOCK for row in rows.over}
+    return {row // BLOCK for row in (*rows.over, *rows.under)}

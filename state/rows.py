@@ -7,12 +7,14 @@ read. The few records that came since lie above, by row.
 
 from __future__ import annotations
 
+from awflow.state import attempts
 from awflow.state.record import Record, outputs_digest, own_digest
 from awflow.state.table import FINAL, OTHER_OUTCOME, OUTCOMES, RESULT, WIDTH, natural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
+    from typing import Any
 
     from awflow.state.table import Base
 
@@ -40,12 +42,20 @@ class RowColumns:
 class Rows:
     """The tasks of one job by row number, which is stable within one state: the snapshot's first, newer ones after."""
 
-    __slots__ = ('_extra', '_index', '_keys', '_live', 'base', 'job', 'over')
+    __slots__ = ('_extra', '_index', '_keys', '_live', 'base', 'job', 'over', 'under')
 
-    def __init__(self, job: str, base: Base | None, newer: Iterable[Mapping[str, Record]], live: Container[int]) -> None:
+    def __init__(
+        self,
+        job: str,
+        base: Base | None,
+        newer: Iterable[Mapping[str, Record]],
+        live: Container[int],
+        outranked: Iterable[Mapping[str, Sequence[Record]]] = (),
+    ) -> None:
         self.job = job
         self.base = base
         self.over: dict[int, Record] = {}  # row -> a record above, or instead of, the snapshot's
+        self.under: dict[int, list[Record]] = {}  # row -> records of other attempts that came since and do not count
         self._live = live
         self._keys: list[str] | None = None
         self._extra: dict[str, int] = {}  # keys that the snapshot does not have
@@ -53,17 +63,30 @@ class Rows:
         for records in newer:
             for key, record in records.items():
                 self._put(key, record)
+        for lower in outranked:
+            for key, found in lower.items():
+                row = self.row(key)
+                assert row is not None, 'what outranked it is there'
+                self.under.setdefault(row, []).extend(found)
 
     def _put(self, key: str, record: Record) -> None:
         row = self.row(key)
         if row is None:
             row = self._extra[key] = len(self)
         elif row in self.over:
-            if record.rank <= self.over[row].rank:
+            known = self.over[row]
+            if record.rank <= known.rank:
+                self._outranked(row, record, known)
                 return
+            self._outranked(row, known, record)
         elif self.base and not self.base.older(row, record):
+            self.under.setdefault(row, []).append(record)
             return
         self.over[row] = record
+
+    def _outranked(self, row: int, lower: Record, higher: Record) -> None:
+        if attempts.adds(lower, higher):
+            self.under.setdefault(row, []).append(lower)
 
     def __len__(self) -> int:
         return (self.base.count if self.base else 0) + len(self._extra)
@@ -150,6 +173,18 @@ class Rows:
     def record(self, row: int) -> Record:
         """All that is known of a task; from the snapshot it is unpacked in blocks, so ask in the order of rows."""
         return self.over.get(row) or self._base.record(row)
+
+    def earlier(self, row: int) -> list[dict[str, Any]]:
+        """The attempts before the one on record in short form, oldest first (see attempts.py)."""
+        over, under = self.over.get(row), self.under.get(row, ())
+        folded = self.base is not None and row < self.base.count
+        before = self._base.earlier(row) if folded else []
+        if over is not None and folded:
+            before = [*before, self._base.brief(row)]
+        if not under and (over is None or attempts.in_order(before, over.generation)):
+            return before
+        last = over.to_dict() if over is not None else self._base.brief(row)
+        return attempts.earlier(last, [*before, *(attempts.brief(record.to_dict()) for record in under)])
 
     @property
     def _base(self) -> Base:

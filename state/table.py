@@ -9,6 +9,7 @@ field by field as JSON, compressed. README.md beside this file specifies every c
 from __future__ import annotations
 
 from awflow.state import jsontext
+from awflow.state.attempts import brief
 from awflow.state.record import Record
 from awflow.state.snapshot import Damaged, Snapshot
 
@@ -24,6 +25,7 @@ RESULT = 2  # it stored a return value
 END_IS_ID = 4  # its outcome is its attempt id, which is then not kept twice
 
 BLOCK = 1024  # rows
+EARLIER = 'earlier'  # the member of a block that tells of the attempts before a record's
 WIDTH = 16  # bytes of a digest
 
 INTEGERS = {'outcome': 'B', 'flags': 'B', 'context': 'I', 'generation': 'I', 'attempt': 'I'}
@@ -119,13 +121,30 @@ class Base:
 
     def record(self, row: int) -> Record:
         """A row as a record; the block last unpacked is kept, so neighbours cost little."""
+        shown = self._shown(row)
+        shown.pop(EARLIER, None)
+        return Record.from_dict({**self._compared(row), **shown})
+
+    def earlier(self, row: int) -> list[dict[str, Any]]:
+        """The attempts before the one on record, in short form."""
+        found: list[dict[str, Any]] = self._shown(row).get(EARLIER, [])
+        return found
+
+    def brief(self, row: int) -> dict[str, Any]:
+        """The attempt on record, in short form."""
+        compared = self._compared(row)
+        compared['attempt'] = list(compared['attempt']) if any(compared['attempt']) else None
+        return {name: value for name, value in brief({**compared, **self._shown(row)}).items() if value}
+
+    def _shown(self, row: int) -> dict[str, Any]:
+        """The part of a row that lies in its block."""
         number, position = divmod(row, BLOCK)
         if self._block[0] != number:
             self._block = (number, jsontext.loads(unpacked(self.packed(number))))
         shown = {name: column[position] for name, column in self._block[1].items() if column[position] is not None}
         if 'started' in shown and 'ended' in shown:
             shown['ended'] = round(shown['started'] + shown['ended'], 3)
-        return Record.from_dict({**self._compared(row), **shown})
+        return shown
 
     def _compared(self, row: int) -> dict[str, Any]:
         """The part of a record that lies in columns."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from awflow.state.attempts import adds
 from awflow.state.record import Record
 from awflow.state.rows import Rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from awflow.state.ledger import Entry
@@ -15,20 +16,25 @@ if TYPE_CHECKING:
 
 
 class Overlay:
-    """What one journal or one entry says: the highest record of each task, and facts that are about no task."""
+    """What one journal or one entry says: the highest record of each task, those of other attempts that it outranks, and
+    facts that are about no task.
+    """
 
-    __slots__ = ('facts', 'records')
+    __slots__ = ('facts', 'outranked', 'records')
 
     def __init__(self) -> None:
         self.records: dict[str, dict[str, Record]] = {}
+        self.outranked: dict[str, dict[str, list[Record]]] = {}
         self.facts: dict[str, dict[str, Any]] = {}  # by their spelling, so that a line read twice counts once
 
     def extended(self, objs: Iterable[Mapping[str, Any]]) -> Overlay:
         """A copy with more objects; states already read refer to the old one, which stays as it is."""
         new = Overlay()
         new.records = dict(self.records)
+        new.outranked = dict(self.outranked)
         new.facts = dict(self.facts)
         copied: set[str] = set()
+        outranked: dict[tuple[str, str], list[Record]] = {}
         for obj in objs:
             if 'task' not in obj:
                 new.facts[repr(obj)] = dict(obj)
@@ -39,8 +45,16 @@ class Overlay:
                 new.records[record.job] = dict(new.records.get(record.job, ()))
             of_job = new.records[record.job]
             known = of_job.get(record.task)
-            if known is None or known.rank < record.rank:
-                of_job[record.task] = record
+            if known is not None:
+                if known.rank >= record.rank:
+                    known, record = record, known
+                if adds(known, record):
+                    outranked.setdefault((record.job, record.task), []).append(known)
+            of_job[record.task] = record
+        for job in {job for job, _ in outranked}:
+            new.outranked[job] = dict(self.outranked.get(job, ()))
+        for (job, task), records in outranked.items():
+            new.outranked[job][task] = [*new.outranked[job].get(task, ()), *records]
         return new
 
 
@@ -127,10 +141,11 @@ class State:
     def _overlays(self) -> list[Overlay]:
         return [*self._settled, *(overlay for number in sorted(self._live) for overlay in self._live[number])]
 
-    def _merged(self, job: str, overlays: Iterable[Overlay]) -> Rows | None:
+    def _merged(self, job: str, overlays: Sequence[Overlay]) -> Rows | None:
         base = self.table.base(job) if self.table else None
         newer = [overlay.records[job] for overlay in overlays if job in overlay.records]
-        return Rows(job, base, newer, self.claims) if base or newer else None
+        outranked = [overlay.outranked[job] for overlay in overlays if job in overlay.outranked]
+        return Rows(job, base, newer, self.claims, outranked) if base or newer else None
 
     @property
     def all_codes(self) -> dict[str, dict[str, str]]:
@@ -243,7 +258,8 @@ class State:
             rows = self.rows(job)
             for row in range(len(rows or ())):
                 assert rows is not None
-                yield {'kind': 'record', 'shows': rows.outcome(row), **rows.record(row).to_dict()}
+                earlier = {'earlier': told} if (told := rows.earlier(row)) else {}
+                yield {'kind': 'record', 'shows': rows.outcome(row), **rows.record(row).to_dict(), **earlier}
 
 
 def _rank(record: Record) -> tuple[int, tuple[int, int], bool, str]:

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import awflow.state
+from awflow.state import attempts
 from awflow.state.journal import frame, parse
 from awflow.state.ledger import Entry
 from awflow.state.record import Record
 from awflow.state.snapshot import MAGIC
 from awflow.state.store import Store
-from awflow.state.table import DIGESTS, INTEGERS
+from awflow.state.table import DIGESTS, EARLIER, INTEGERS
 from tests.state.staging import StillDisk, succeeded
 
 README = (Path(awflow.state.__path__[0]) / 'README.md').read_text(encoding='utf-8')
@@ -30,7 +31,7 @@ def test_every_member_and_every_column_is_described(root: str) -> None:
         assert name == 'extra' or f'`{name}`' in README, name
     for name in Entry._FIELDS:
         assert f'`{name}`' in README, name
-    for name in (*INTEGERS, *DIGESTS):
+    for name in (*INTEGERS, *DIGESTS, EARLIER, *attempts.MEMBERS, attempts.DROPPED):
         assert f'`{name}`' in README, name
 
 
