@@ -222,19 +222,24 @@ class Planner:
             parent=self.place.parent, owner=myself(pids, self.store.proc), queue=queue,
         )  # fmt: skip
 
-    def run_facts(self, run: str, plan: Plan) -> dict[str, Any]:
-        """Who runs what, when and with what."""
+    def run_facts(
+        self, run: str, plan: Plan, memory: int | None = None, timelimit: float | None = None
+    ) -> dict[str, Any]:  # fmt: skip
+        """Who runs what, when and with what. `memory` and `timelimit` are asked for by jobs that do not say."""
         import platform
+
+        from awflow.resources import asked_for
 
         packages: dict[str, str] = {}
         for print_ in self.prints.values():
             packages.update(print_.packages)
+        working = [(s.name, s.job.options) for s, planned in zip(self.subjects, plan.jobs, strict=True) if any(planned.mark)]
         return {
             'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv,
             'command': [sys.executable, *sys.orig_argv[1:]], 'prefix': sys.prefix, 'state': self.store.layout.root,
             'directory': os.getcwd(), 'python': platform.python_version(), 'packages': packages,
             'git': self.place.commit(), 'plan': plan.counts(),
-            'parent': self.place.parent,
+            'parent': self.place.parent, 'asked': asked_for(working, memory, timelimit),
         }  # fmt: skip
 
     def note_run(self, facts: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from awflow.errors import OptionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Final
 
 UNITS: Final = {'': 1.0, 'K': 1 / 1024, 'M': 1.0, 'G': 1024.0, 'T': 1024.0**2, 'P': 1024.0**3}
@@ -145,6 +145,23 @@ def _passed_through(job: str, name: str, value: object) -> None:
             'job {job!r} cannot have {option}={value}', 'Options that awflow does not know are given to sbatch as they are.',
             job=job, option=name, value=repr(value), accepted='a string of one line, a number, or True for a flag',
         )  # fmt: skip
+
+
+def asked_for(
+    jobs: Iterable[tuple[str, Options]], memory: int | None = None, timelimit: float | None = None
+) -> list[tuple[dict[str, float], list[str]]]:
+    """What jobs ask for per task, to be noted with a run; those that ask for the same stand together.
+
+    `memory` and `timelimit` are what holds for those that do not say; what nobody says is left out.
+    """
+    groups: dict[tuple[float | None, ...], list[str]] = {}
+    for name, options in jobs:
+        asks = (options.cpus, options.memory or memory, options.gpus, options.timelimit or timelimit)
+        groups.setdefault(asks, []).append(name)
+    return [
+        ({name: value for name, value in zip(('cpus', 'memory', 'gpus', 'timelimit'), asks, strict=True) if value}, names)
+        for asks, names in groups.items()
+    ]
 
 
 def _whole(least: int) -> Callable[[object], int]:

@@ -121,7 +121,7 @@ class Driver:
 
     def _prepare_note(self) -> None:
         """While Slurm works: what takes time of what is noted of the run at last, with the number of Slurm's commands."""
-        self._facts = self.planner.run_facts(self.run, self.plan)
+        self._facts = self.planner.run_facts(self.run, self.plan, self.site.memory, self.site.timelimit)
         for text in self.planner.notes(self.plan):
             self.display.note(text)
 
