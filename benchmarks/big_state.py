@@ -5,9 +5,9 @@
     fit[0..]       the rest,     reads data/sim-<i>.npy, makes fits/<i>/ (a directory)
     merge                  1 task,  reads all of them: it has not run
 
-In a first run every 1,000th task of `simulate` failed for want of memory. In a second it succeeded, but every 997th `fit` failed,
-and the one after it crashed. The records are as runs on a cluster leave them, written and folded by the state's own code.
-Files and logs are made for the first tasks of each job, logs also for those that failed. `make` is for tests.
+In a first run every 1,000th task of `simulate` failed for want of memory. In a second it succeeded, but every 997th `fit`
+failed, and the one after it crashed. The records are as runs on a cluster leave them, written and folded by the state's own
+code. Files and logs are made for the first tasks of each job, logs also for those that failed. `make` is for tests.
 """
 
 from __future__ import annotations

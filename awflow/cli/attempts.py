@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from awflow.cli.observed import CRASHED, NOT_STARTED, WAITING
+from awflow.cli.observed import BAD, NOT_STARTED, WAITING
 from awflow.plan import task_name
 from awflow.state.layout import safe
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from awflow.cli.observed import Workflow
     from awflow.cli.selection import Selection
     from awflow.state.record import Record
-
-BAD = ('failed', 'timeout', 'cancelled', CRASHED)
 
 
 class LastAttempt:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 RUNNING = 'running'
 CRASHED = 'crashed'
+BAD = ('failed', 'timeout', 'cancelled', CRASHED)
 WAITING = 'waiting'  # claimed by a run that lives, without a record yet
 NOT_STARTED = 'not started'  # a run planned it and ended without coming to it, and nothing is on record
 

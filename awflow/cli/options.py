@@ -25,6 +25,14 @@ def workflow_option(function: F) -> F:
     return click.option('--workflow', '-w', metavar='NAME', help='Look at this workflow only.')(function)
 
 
+def outcome_options(function: F) -> F:
+    """Adds `failed` and `crashed`, to be given to selection.narrowed."""
+    function = click.option(
+        '--crashed', is_flag=True, help='Only tasks that crashed: they, or the run around them, were killed.'
+    )(function)
+    return click.option('--failed', is_flag=True, help='Only tasks that did not succeed, for whatever reason.')(function)
+
+
 def _root(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
     from awflow.cli.workflows import root_of
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 
-from awflow.cli.observed import Workflow
+from awflow.cli.observed import BAD, CRASHED, Workflow
 from awflow.cli.workflows import chosen
 from awflow.errors import StateError
+from awflow.state.table import OUTCOMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,33 @@ def select_all(root: str, workflow: str | None, texts: Sequence[str], planned: b
             if known is not found:
                 known.keys = list(dict.fromkeys([*known.keys, *found.keys]))
     return list(merged.values())
+
+
+def narrowed(selections: Sequence[Selection], failed: bool, crashed: bool) -> list[Selection]:
+    """Of these tasks those that did not succeed (`failed`) or that crashed (`crashed`); all if neither is asked for.
+
+    Jobs of which nothing is left are left out.
+    """
+    if not (failed or crashed):
+        return list(selections)
+    wanted = BAD if failed else (CRASHED,)
+    found = [Selection(each.workflow, each.job, _ended(each, wanted)) for each in selections]
+    return [each for each in found if each.keys]
+
+
+def _ended(selection: Selection, wanted: Sequence[str]) -> list[str]:
+    """The tasks whose last attempt ended in one of these ways. Most of 100,000 succeeded: those are seen by a number."""
+    workflow, job = selection.workflow, selection.job
+    rows = workflow.state.rows(job)
+    found = [key for key in workflow.dropped(job) if workflow.gone[job, key] in wanted]
+    if rows is not None:
+        base = rows.base.outcome if rows.base is not None else b''
+        well = OUTCOMES.index('succeeded')
+        bad = [row for row, code in enumerate(base) if code != well or row in rows.over]
+        bad += range(len(base), len(rows))
+        found += [rows.keys[row] for row in bad if workflow.outcome(rows, row) in wanted]
+    known = set(found)
+    return [key for key in selection.keys if key in known] if known else []
 
 
 def _selected(workflows: Sequence[Workflow], text: str) -> list[Selection]:
