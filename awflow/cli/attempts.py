@@ -10,7 +10,8 @@ from awflow.state.layout import safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from awflow.cli.observed import Workflow
     from awflow.cli.selection import Selection
@@ -43,9 +44,7 @@ class LastAttempt:
 
     def error(self) -> str:
         """The last line of its error, with the exception's type; '' if there is none on record."""
-        error = (self.record.error if self.record else None) or {}
-        kind, line = error.get('type', ''), error.get('line', '')
-        return f'{kind}: {line}' if kind[:1].isupper() and line and line != kind else line or kind
+        return error_of(self.record.error if self.record else None)
 
     def owner(self) -> str:
         """What is known of the process that holds, or held, the claim of a task without an end."""
@@ -58,21 +57,37 @@ class LastAttempt:
         return str(ends[0].get('why', '')) if ends else ''
 
     def log(self) -> str:
-        """The path of its log, '' if it wrote nothing. While it runs the record does not name it."""
-        if self.record is None:
-            return ''
-        layout = self.workflow.store.layout
-        if self.record.log or self.record.final:
-            return os.path.join(layout.directory, self.record.log) if self.record.log else ''
-        stem = 'log' if self.key == '-' else safe(self.key)
-        restart, retry = self.record.attempt
-        attempt = f'{restart}.{retry}' if restart else str(retry)
-        name = f'{stem}-{self.record.generation}-{attempt}.log'
-        path = os.path.join(layout.log_dir(self.record.job), name)
-        return path if os.path.exists(path) else ''
+        """The path of its log, '' if it wrote nothing."""
+        return log_of(self, self.record.to_dict()) if self.record is not None else ''
 
 
 def attempts(selection: Selection) -> Iterator[LastAttempt]:
     """The last attempts of the tasks selected."""
     for key in selection.keys:
         yield LastAttempt(selection.workflow, selection.job, key)
+
+
+def error_of(error: Mapping[str, str] | None) -> str:
+    """The last line of a recorded error, with the exception's type; '' for none."""
+    kind, line = (error or {}).get('type', ''), (error or {}).get('line', '')
+    return f'{kind}: {line}' if kind[:1].isupper() and line and line != kind else line or kind
+
+
+def log_of(attempt: LastAttempt, told: Mapping[str, Any]) -> str:
+    """The path of the log of one attempt of a task, of which these members of a record are known; '' if it wrote nothing.
+
+    Before it has ended the record does not name it.
+    """
+    layout = attempt.workflow.store.layout
+    if told.get('log') or told.get('final'):
+        return os.path.join(layout.directory, told['log']) if told.get('log') else ''
+    path = expected_log(attempt, told)
+    return path if os.path.exists(path) else ''
+
+
+def expected_log(attempt: LastAttempt, told: Mapping[str, Any]) -> str:
+    """Where an attempt writes what it has to say, if it does."""
+    stem = 'log' if attempt.key == '-' else safe(attempt.key)
+    restart, retry = told.get('attempt', (0, 0))
+    number = f'{restart}.{retry}' if restart else str(retry)
+    return os.path.join(attempt.workflow.store.layout.log_dir(attempt.job), f'{stem}-{told["generation"]}-{number}.log')

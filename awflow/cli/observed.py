@@ -35,6 +35,10 @@ class Workflow:
         self.name = name
         self.with_planned = False  # whether tasks count that were planned and never started
         self.store = Store(root, name, witness=self._in_queue)
+        self.look()
+
+    def look(self) -> None:
+        """Read the state and gather the evidence, anew."""
         self.gone: dict[tuple[str, str], str] = {}  # tasks that nobody performs any more
         self.state = self.store.read()
         self.evidence = self.store.evidence(self.state)

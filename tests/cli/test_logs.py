@@ -24,7 +24,7 @@ def test_failed_shows_only_what_did_not_succeed(awflow: Any) -> None:
 
 def test_failed_of_a_job_without_failures_says_so(awflow: Any) -> None:
     shown = awflow('logs', 'count', '--failed')
-    assert (shown.code, shown.out, shown.err) == (0, '', 'awflow: no task failed\n')
+    assert (shown.code, shown.out, shown.err) == (1, '', 'awflow: no task failed\n')
 
 
 def test_a_task_that_wrote_nothing_says_so_on_stderr(awflow: Any) -> None:
