@@ -20,6 +20,7 @@ from time import perf_counter, time
 
 from xxhash import xxh3_128_hexdigest
 
+from awflow.identity import paths_digest
 from awflow.outcome import outcome_digest
 from awflow.state.digests import Digests
 from awflow.state.fs import Disk
@@ -165,7 +166,7 @@ def _simulated(project: Project, i: int, generation: int, outcome: str) -> Recor
     return project.record(
         'simulate', str(i), generation, i, outcome, outputs=outputs, end=outcome_digest(outputs, None),
         upstream={'prepare': outcome_digest(project.grid, None)},
-        own={'output paths': _digest('sim', i), 'input data/grid.npy': grid},
+        own={'output paths': paths_digest([f'data/sim-{i}.npy']), 'input data/grid.npy': grid},
     )  # fmt: skip
 
 
@@ -174,7 +175,7 @@ def _second(project: Project) -> list[Record]:
     for i in range(project.fitted):
         outputs = project.made(f'fits/{i}', i < FILES)
         sim, end = project.made(f'data/sim-{i}.npy', i < FILES)[f'data/sim-{i}.npy'], _digest('end of', i)
-        own = {'output paths': _digest('fit', i), f'input data/sim-{i}.npy': str(sim[0]), 'upstream simulate': end}
+        own = {'output paths': paths_digest([f'fits/{i}']), f'input data/sim-{i}.npy': str(sim[0]), 'upstream simulate': end}
         record = project.record(
             'fit', str(i), 3, i, 'succeeded', outputs=outputs, end=outcome_digest(outputs, None), own=own
         )  # fmt: skip

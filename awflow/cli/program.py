@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ('status', 'why', 'logs', 'accept', 'forget', 'cancel', 'doctor', 'debug', 'dump')
+COMMANDS = ('status', 'show', 'why', 'logs', 'blame', 'usage', 'accept', 'forget', 'cancel', 'doctor', 'debug', 'dump')
 OWN_OPTIONS = ('-h', '--help', '--version')  # of the program; all others are those of `status`
 
 

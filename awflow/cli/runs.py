@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 SECOND = len('20260314-092653')
+LOOKED = 30  # runs whose directories are asked for
 
 
 def facts_of(store: Store, run: str) -> dict[str, Any]:
@@ -55,6 +56,24 @@ def directory_of(store: Store, facts: dict[str, Any]) -> str:
     if os.path.realpath(facts.get('state', store.layout.root)) == os.path.realpath(store.layout.root):
         return str(facts['directory'])
     return os.path.normpath(os.path.join(above, os.path.relpath(facts['directory'], os.path.dirname(facts['state']))))
+
+
+def directories_of(store: Store) -> list[str]:
+    """The directories in which the last runs scheduled, each once; where no run is known, the one that the state lies in."""
+    try:
+        names = sorted(os.listdir(store.layout.runs), reverse=True)[:LOOKED]
+    except OSError:
+        names = []
+    found = [facts for name in names if (facts := facts_of(store, name.removesuffix('.json')))]
+    return list(dict.fromkeys([*(directory_of(store, facts) for facts in found), os.path.dirname(store.layout.root)]))
+
+
+def asked_by(facts: dict[str, Any], job: str) -> dict[str, Any] | None:
+    """What a job asked for per task in a run, None if that is unknown: cpus, memory (MiB), gpus, timelimit (seconds)."""
+    for asked, jobs in facts.get('asked', ()):
+        if job in jobs:
+            return dict(asked)
+    return None
 
 
 def packages_since(store: Store, record: Record, used: Iterator[str]) -> Iterator[tuple[str, str, str]]:

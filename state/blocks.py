@@ -1,0 +1,108 @@
+"""Looking through what is only shown of all rows of a job, without making a record of each.
+
+The members of 100,000 records take a quarter of a second to parse, and more to become records; to unpack their text
+takes a sixth of that. So who wants a few members, or the few rows that hold a certain text, looks at the text first.
+"""
+
+from __future__ import annotations
+
+from awflow.state import jsontext
+from awflow.state.table import BLOCK, WIDTH, unpacked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from awflow.state.table import Base
+
+    Numbers = list[float | None]
+
+SEARCHED = 12  # strings that are searched for one by one; of more, parsing is faster
+
+
+def texts(base: Base) -> Iterator[tuple[int, bytes]]:
+    """First row and JSON text of each block; in it "#" stands for each string of 32 hex digits."""
+    import zlib
+
+    for number in range(-(-base.count // BLOCK)):
+        block = base.packed(number)
+        yield number * BLOCK, zlib.decompress(block[4 + WIDTH * int.from_bytes(block[:4], 'little') :])
+
+
+def numbers(base: Base, names: Sequence[str]) -> list[Numbers]:
+    """For each of these members its value in every row, None where a record does not have it. `ended` is counted from
+    `started` where a row has both.
+    """
+    found: list[Numbers] = [[] for _ in names]
+    for first, text in texts(base):
+        rows = min(BLOCK, base.count - first)
+        for column, name in zip(found, names, strict=True):
+            column += _numbers(text, name, rows)
+    return found
+
+
+def _numbers(text: bytes, name: str, rows: int) -> Numbers:
+    """One column of a block. It is found by its name; what another member holds under that name, such as a file that is
+    called so, is not a number for every row, or there are so few rows that all of it is parsed.
+    """
+    if rows > 2:
+        begin = b'"%b":[' % name.encode()
+        at = text.rfind(begin)
+        if at < 0:
+            return [None] * rows
+        while at >= 0:
+            end = text.find(b']', at)
+            column = _parsed(text[at + len(begin) - 1 : end + 1], rows)
+            if column is not None:
+                return column
+            at = text.rfind(begin, 0, at)
+    known: Numbers = jsontext.loads(text).get(name, [None] * rows)
+    return known
+
+
+def _parsed(text: bytes, rows: int) -> Numbers | None:
+    try:
+        column: Numbers = jsontext.loads(text)
+    except ValueError:
+        return None
+    fits = len(column) == rows and all(value is None or isinstance(value, (int, float)) for value in column)
+    return column if fits else None
+
+
+def named(base: Base, member: str, names: Collection[str]) -> Iterator[tuple[int, str]]:
+    """The rows that hold any of these names in a member that is an object, each with the name."""
+    hidden = any(_hidden(name) for name in names)
+    spelled = [jsontext.dumps(name) + b':' for name in names] if len(names) <= SEARCHED and not hidden else [b'']
+    wanted = set(names)
+    for first, text in texts(base):
+        if any(name in text for name in spelled):
+            whole = unpacked(base.packed(first // BLOCK)) if hidden else text
+            for row, held in enumerate(jsontext.loads(whole).get(member, ()), first):
+                yield from ((row, name) for name in held or () if name in wanted)
+
+
+def ending(base: Base, member: str, ends: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The same for names that are, or end in a slash and, one of these."""
+    spelled = [jsontext.dumps(end)[1:] + b':' for end in ends]
+    endings = tuple(f'/{end}' for end in ends)
+    for first, text in texts(base):
+        if any(end in text for end in spelled):
+            for row, held in enumerate(jsontext.loads(text).get(member, ()), first):
+                yield from ((row, name) for name in held or () if name in ends or name.endswith(endings))
+
+
+def _hidden(name: str) -> bool:
+    """Whether it looks like a digest, and so is packed as one."""
+    return len(name) == 2 * WIDTH and set(name) <= set('0123456789abcdef')
+
+
+def digested(base: Base, member: str, name: str, digests: Collection[str]) -> Iterator[int]:
+    """The rows of which a member, an object, has one of these digests under that name."""
+    raw = [bytes.fromhex(digest) for digest in digests]
+    for number in range(-(-base.count // BLOCK)):
+        block = base.packed(number)
+        packed = bytes(block[4 : 4 + WIDTH * int.from_bytes(block[:4], 'little')])
+        if any(digest in packed for digest in raw):
+            for row, held in enumerate(jsontext.loads(unpacked(block)).get(member, ()), number * BLOCK):
+                if (held or {}).get(name) in digests:
+                    yield row
