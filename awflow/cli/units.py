@@ -41,3 +41,11 @@ def size(count: float) -> str:
             return f'{count:.0f} {unit}' if unit == SIZES[0] or count >= 99.5 else f'{count:.1f} {unit}'
         count /= 1000
     return f'{count:.1f} {SIZES[-1]}'
+
+
+def binary(count: float) -> str:
+    """Bytes of memory as jobs ask for it, in powers of 1024: `512 MiB`, `2 GiB`, `2.9 GiB`."""
+    mib = count / 2**20
+    if mib < 1023.5:
+        return f'{mib:.0f} MiB' if mib >= 9.95 else f'{mib:.1f} MiB'
+    return f'{mib / 1024:.1f} GiB'.replace('.0 ', ' ')
