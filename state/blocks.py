@@ -11,12 +11,13 @@ from awflow.state.table import BLOCK, WIDTH, unpacked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from awflow.state.table import Base
 
     Numbers = list[float | None]
 
+NUMERIC = {int, float, type(None)}
 SEARCHED = 12  # strings that are searched for one by one; of more, parsing is faster
 
 
@@ -65,8 +66,7 @@ def _parsed(text: bytes, rows: int) -> Numbers | None:
         column: Numbers = jsontext.loads(text)
     except ValueError:
         return None
-    fits = len(column) == rows and all(value is None or isinstance(value, (int, float)) for value in column)
-    return column if fits else None
+    return column if len(column) == rows and set(map(type, column)) <= NUMERIC else None
 
 
 def named(base: Base, member: str, names: Collection[str]) -> Iterator[tuple[int, str]]:
@@ -106,3 +106,15 @@ def digested(base: Base, member: str, name: str, digests: Collection[str]) -> It
             for row, held in enumerate(jsontext.loads(unpacked(block)).get(member, ()), number * BLOCK):
                 if (held or {}).get(name) in digests:
                     yield row
+
+
+def members(base: Base, member: str, mark: str, rows: Iterable[int]) -> Iterator[tuple[int, object]]:
+    """Row and value of a member, of these rows, where the string `mark` stands somewhere near."""
+    spelled = jsontext.dumps(mark)
+    wanted = set(rows)
+    for number in sorted({row // BLOCK for row in wanted}):
+        text = unpacked(base.packed(number))
+        if spelled in text:
+            for row, value in enumerate(jsontext.loads(text).get(member, ()), number * BLOCK):
+                if row in wanted:
+                    yield row, value

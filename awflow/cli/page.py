@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from awflow.cli.console import STYLES, visible
+from awflow.cli.observed import CRASHED
 from awflow.cli.units import binary, brief, duration, moment, size
 
 TYPE_CHECKING = False
@@ -65,6 +66,8 @@ def _happened(dossier: Dossier) -> Iterator[Line]:
     attempt, record = dossier.attempt, dossier.record
     if attempt.error():
         yield 'error', attempt.error()
+    elif attempt.outcome == CRASHED:
+        yield 'error', 'it left no word: its process, its run or its machine died'
     if record is None:
         yield from _not_yet(dossier)
         return
@@ -203,7 +206,7 @@ def _identity(dossier: Dossier) -> Iterator[Line]:
 
     for name, text in dossier.code.items():
         value = shown(text)
-        yield name, f'= {value}' if value else text.partition(' ')[0].partition(':')[2][:12]
+        yield name, f'= {value}' if value else text.partition(' ')[0].partition(':')[2][:12] or text
     for name, digest in dossier.own.items():
         yield name, digest[:12]
     for name, digest in dossier.upstream.items():

@@ -50,12 +50,14 @@ def outcomes(selection: Selection) -> dict[str, list[str]]:
 
 
 def _advise(out: Console, selection: Selection, key: str, bad: bool, option: str) -> None:
-    job = visible(selection.job)
-    lines = [(f'awflow show "{visible(task_name(selection.job, key))}"', 'all of one task')]
+    from shlex import quote
+
+    job = quote(visible(selection.job))
+    lines = [(f'awflow show {quote(visible(task_name(selection.job, key)))}', 'all of one task')]
     if bad:
-        lines.append((f'awflow logs "{job}" {option or "--failed"}', 'what they wrote'))
-        lines.append((f'awflow why "{job}" --failed', 'why they ran, and will run'))
-    lines.append((f'awflow usage "{job}"', 'what they used of what was asked for'))
+        lines.append((f'awflow logs {job} {option or "--failed"}', 'what they wrote'))
+        lines.append((f'awflow why {job} --failed', 'why they ran, and will run'))
+    lines.append((f'awflow usage {job}', 'what they used of what was asked for'))
     width = max(len(command) for command, _ in lines)
     for command, meaning in lines:
         out.print(f'  {command:<{width}}  {meaning}', style='dim', soft_wrap=True)
