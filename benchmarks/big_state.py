@@ -48,13 +48,13 @@ ASKED = [
 class Project:
     """The directory, and what its records have in common."""
 
-    def __init__(self, directory: str | os.PathLike[str], tasks: int) -> None:
+    def __init__(self, directory: str | os.PathLike[str], tasks: int, began: float | None = None) -> None:
         self.directory = Path(directory).absolute()
         self.directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         self.store = Store(str(self.directory / '.awflow'), WORKFLOW)
         self.simulated = max(tasks * 6 // 10, 1)
         self.fitted = max(tasks - self.simulated - 2, 1)
-        self.began = time() - 6 * 3600.0
+        self.began = time() - 6 * 3600.0 if began is None else began
         self.digests = Digests('', Disk())
         self.components = {job: {f'code of {job}': f'a:{_digest(job)} b311:{_digest(job, 1)}', 'package numpy': 'installed'}
                            for job in SOURCES}  # fmt: skip
@@ -133,9 +133,9 @@ class Project:
         path.write_text(json.dumps(facts, indent=1))
 
 
-def make(directory: str | os.PathLike[str], tasks: int = 100_000) -> Project:
-    """The project in a directory that need not be there; some seconds for 100,000 tasks."""
-    project = Project(directory, tasks)
+def make(directory: str | os.PathLike[str], tasks: int = 100_000, began: float | None = None) -> Project:
+    """The project in a directory that need not be there. It began six hours ago, or at that time."""
+    project = Project(directory, tasks, began)
     (project.directory / 'study.py').write_text('\n'.join(SOURCES.values()))
     project.run(1, _first(project))
     project.run(3, _second(project))  # the end of the first has a number too
@@ -179,12 +179,12 @@ def _second(project: Project) -> list[Record]:
         record = project.record(
             'fit', str(i), 3, i, 'succeeded', outputs=outputs, end=outcome_digest(outputs, None), own=own
         )  # fmt: skip
-        if i % 997 == 500:
+        if i % 997 == 13:
             record = record.replace(
                 outcome='failed', outputs={}, exit=1, end=record.id, error={'type': 'ValueError', 'line': f'no minimum for {i}'}
             )
             record = project.log(record, f'Traceback (most recent call last):\nValueError: no minimum for {i}\n')
-        elif i % 997 == 501:
+        elif i % 997 == 14:
             record = record.replace(
                 outcome='', final=False, outputs={}, ended=0.0, end='', exit=None, user=0.0, system=0.0, rss=0
             )

@@ -23,8 +23,8 @@ TURNS = 7
 LIMIT = 0.5  # seconds of the whole process, on 100,000 tasks
 ARGUMENTS = {
     'status': [[], ['--json'], ['simulate[7]']],
-    'show': [['fit[500]'], ['fit'], ['--failed', '--json']],
-    'why': [['fit[500]'], ['simulate[7]']],
+    'show': [['fit[13]'], ['fit'], ['--failed', '--json']],
+    'why': [['fit[13]'], ['simulate[7]']],
     'logs': [['fit[3]'], ['--failed'], ['--crashed'], ['simulate[7]', '--attempt', '1']],
     'graph': [[]],
     'blame': [['data/sim-3.npy'], ['fits/3/best.npy', '--all'], ['study.py']],

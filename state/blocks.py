@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Numbers = list[float | None]
 
 NUMERIC = {int, float, type(None)}
+FEW = 64  # rows; no member of a record is a list of so many numbers
 SEARCHED = 12  # strings that are searched for one by one; of more, parsing is faster
 
 
@@ -43,10 +44,10 @@ def numbers(base: Base, names: Sequence[str]) -> list[Numbers]:
 
 
 def _numbers(text: bytes, name: str, rows: int) -> Numbers:
-    """One column of a block. It is found by its name; what another member holds under that name, such as a file that is
-    called so, is not a number for every row, or there are so few rows that all of it is parsed.
+    """One column of a block. It is found by its name. What another member holds under that name, such as a file that is
+    called so, is not as many numbers as there are rows; a block of few rows is parsed instead.
     """
-    if rows > 2:
+    if rows >= FEW:
         begin = b'"%b":[' % name.encode()
         at = text.rfind(begin)
         if at < 0:
@@ -83,17 +84,19 @@ def named(base: Base, member: str, names: Collection[str]) -> Iterator[tuple[int
 
 def ending(base: Base, member: str, ends: Sequence[str]) -> Iterator[tuple[int, str]]:
     """The same for names that are, or end in a slash and, one of these."""
-    spelled = [jsontext.dumps(end)[1:] + b':' for end in ends]
+    hidden = any(_hidden(end) for end in ends)
+    spelled = [b''] if hidden else [jsontext.dumps(end)[1:] + b':' for end in ends]
     endings = tuple(f'/{end}' for end in ends)
     for first, text in texts(base):
         if any(end in text for end in spelled):
-            for row, held in enumerate(jsontext.loads(text).get(member, ()), first):
+            whole = unpacked(base.packed(first // BLOCK)) if hidden else text
+            for row, held in enumerate(jsontext.loads(whole).get(member, ()), first):
                 yield from ((row, name) for name in held or () if name in ends or name.endswith(endings))
 
 
 def _hidden(name: str) -> bool:
-    """Whether it looks like a digest, and so is packed as one."""
-    return len(name) == 2 * WIDTH and set(name) <= set('0123456789abcdef')
+    """Whether it looks like a digest, and so is packed as one, or like what stands for one."""
+    return name == '#' or (len(name) == 2 * WIDTH and set(name) <= set('0123456789abcdef'))
 
 
 def digested(base: Base, member: str, name: str, digests: Collection[str]) -> Iterator[int]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SOON, LATE = 0.1, 1.0  # seconds between looks at files: at first, and at last while nothing comes
 LOOK = 0.5  # seconds between looks at the state, at least
 SHARE = 20  # and this many times what the last look took
-PROBE = 10.0  # seconds between looks whether the processes of a claim live
+PROBE, PROBE_QUEUE = 1.0, 30.0  # seconds between looks whether processes live, and whether a queue still has its jobs
 PIECE: Final = 1 << 20
 
 
@@ -161,14 +161,13 @@ def _open(workflow: Workflow, selection: Selection) -> list[str]:
 
 
 def _until_all_ended(tails: dict[Workflow, list[Tail]], show: Show) -> None:
-    pause, next_look, next_probe = SOON, 0.0, monotonic() + PROBE
+    pause, next_look = SOON, 0.0
+    probed = dict.fromkeys(tails, monotonic())
     while any(tails.values()):
         began = monotonic()
         if began >= next_look:
-            probe = began >= next_probe
-            next_probe = began + PROBE if probe else next_probe
             for workflow, of_workflow in tails.items():
-                _look(workflow, probe)
+                probed[workflow] = _look(workflow, probed[workflow])
                 for tail in of_workflow:
                     tail.look(workflow, show)
             next_look = monotonic() + max(LOOK, SHARE * (monotonic() - began))
@@ -185,13 +184,16 @@ def _until_all_ended(tails: dict[Workflow, list[Tail]], show: Show) -> None:
             sleep(min(pause, max(next_look - monotonic(), SOON)))
 
 
-def _look(workflow: Workflow, probe: bool) -> None:
-    """Read the state, and where it may matter find out who lives."""
+def _look(workflow: Workflow, probed: float) -> float:
+    """Read the state, and when it is time find out who lives; when that was done last."""
     state = workflow.store.read()
-    if probe or state.claims.keys() != workflow.state.claims.keys():
-        workflow.look()
-    else:
+    queued = any((claim.owner or {}).get('queue') for claim in state.claims.values())
+    due = monotonic() - probed >= (PROBE_QUEUE if queued else PROBE)
+    if not due and state.claims.keys() == workflow.state.claims.keys():
         workflow.state = state
+        return probed
+    workflow.look()
+    return monotonic()
 
 
 def _say_end(tail: Tail, show: Show) -> None:

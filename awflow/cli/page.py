@@ -196,8 +196,9 @@ def _held(check: Mapping[str, Any]) -> str:
     if 'ok' not in check:
         return 'not asked'
     if check['ok']:
-        before = {True: ', as it did before the task', False: ', and did not before the task'}.get(check.get('before'), '')  # type: ignore[arg-type]
-        return f'held{before}'
+        if check.get('when') == 'before' or check.get('before') is None:
+            return 'held'
+        return 'held before and after the task' if check['before'] else 'held after the task, not before'
     return f'raised {check["error"]}' if check.get('error') else 'did not hold'
 
 

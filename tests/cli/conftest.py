@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from awflow.cli.program import run
 from awflow.state.store import Store
+from benchmarks import big_state
 
 LIMIT = 60.0  # seconds after which a test has failed; nothing waits for them to pass
 
@@ -175,8 +177,14 @@ class Held:
             os.close(handle)
         self.process.wait(LIMIT)
 
+    def close_fifo(self) -> None:
+        """Let the task that waits go on, and the run end."""
+        if self._fifo >= 0:
+            os.close(self._fifo)
+        self._fifo = -1
+
     def close(self) -> None:
-        os.close(self._fifo)
+        self.close_fifo()
         self.process.communicate(timeout=LIMIT)
 
 
@@ -212,3 +220,31 @@ def attempted(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace.script(SEVERAL_WAYS)
     workspace.run()
     return workspace
+
+
+@pytest.fixture(scope='session')
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of 100 tasks of which everything is known, times included; for looking only."""
+    directory = tmp_path_factory.mktemp('study')
+    big_state.make(directory, 100, began=1773480000.0)
+    return directory
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Compares text with what a file holds, of 80 columns in UTC; AWFLOW_GOLDEN=write writes the file instead."""
+    monkeypatch.setenv('TZ', 'UTC')
+    monkeypatch.setenv('COLUMNS', '80')
+    time.tzset()
+
+    def compare(name: str, text: str) -> None:
+        path = Path(__file__).parent / 'golden' / f'{name}.txt'
+        shown = ''.join(f'{line.rstrip()}\n' for line in text.splitlines())
+        if os.environ.get('AWFLOW_GOLDEN') == 'write':
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(shown, encoding='utf-8')
+        assert shown == path.read_text(encoding='utf-8')
+
+    yield compare
+    monkeypatch.undo()
+    time.tzset()
