@@ -41,15 +41,16 @@ class Place:
 
     def commit(self) -> str:
         """The git commit of the project, '' if there is none to be read."""
-        try:
-            with open(os.path.join(self.project, '.git', 'HEAD')) as file:
-                head = file.read().strip()
-            if not head.startswith('ref: '):
-                return head
-            with open(os.path.join(self.project, '.git', head[5:])) as file:
-                return file.read().strip()
-        except OSError:
-            return ''
+        git = os.path.join(self.project, '.git')
+        if link := _text(git).removeprefix('gitdir: '):  # of a worktree or a submodule
+            git = os.path.join(self.project, link)
+        shared = os.path.join(git, _text(os.path.join(git, 'commondir')))  # refs of a worktree lie with the others
+        head = _text(os.path.join(git, 'HEAD'))
+        if not head.startswith('ref: '):
+            return head
+        found = _text(os.path.join(git, head[5:])) or _text(os.path.join(shared, head[5:]))
+        packed = (line.split(' ') for line in _text(os.path.join(shared, 'packed-refs')).splitlines())
+        return found or next((words[0] for words in packed if words[1:] == [head[5:]]), '')
 
 
 def place_of(jobs: list[Job], workflow: str | None, root: Any) -> Place:
@@ -63,6 +64,15 @@ def place_of(jobs: list[Job], workflow: str | None, root: Any) -> Place:
     if root is None:
         root = parent['state'] if parent else os.environ.get(STATE) or '.awflow'
     return Place(os.path.abspath(os.fspath(root)), workflow, project_of(script), script, parent)
+
+
+def _text(path: str) -> str:
+    """What a file says, '' if it is not there."""
+    try:
+        with open(path, encoding='utf-8', errors='replace') as file:
+            return file.read().strip()
+    except OSError:
+        return ''
 
 
 def _script() -> str:

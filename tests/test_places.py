@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from awflow.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,3 +144,28 @@ def test_a_disk_that_is_full_from_the_start_is_said_so(small: Workspace) -> None
     assert 'Traceback' not in ran.stderr
     small.remove('filler')
     assert small.run().executed == ['work']
+
+
+def test_the_commit_is_read_from_a_repository_a_packed_one_and_a_worktree(tmp_path: Path) -> None:
+    def place(directory: Path) -> str:
+        return Place(str(directory / '.awflow'), 'flow', str(directory), '', None).commit()
+
+    git = tmp_path / 'main/.git'
+    (git / 'refs/heads').mkdir(parents=True)
+    assert place(tmp_path / 'main') == place(tmp_path / 'nowhere') == ''
+    (git / 'HEAD').write_text('ref: refs/heads/main\n')
+    (git / 'packed-refs').write_text(
+        '# pack-refs with: peeled\n' + 'a' * 40 + ' refs/heads/main\n' + 'b' * 40 + ' refs/heads/x\n'
+    )
+    assert place(tmp_path / 'main') == 'a' * 40
+    (git / 'refs/heads/main').write_text('c' * 40 + '\n')
+    assert place(tmp_path / 'main') == 'c' * 40
+    tree = tmp_path / 'tree'
+    (git / 'worktrees/tree').mkdir(parents=True)
+    tree.mkdir()
+    (tree / '.git').write_text(f'gitdir: {git}/worktrees/tree\n')
+    (git / 'worktrees/tree/commondir').write_text('../..\n')
+    (git / 'worktrees/tree/HEAD').write_text('ref: refs/heads/x\n')
+    assert place(tree) == 'b' * 40
+    (git / 'HEAD').write_text('d' * 40 + '\n')
+    assert place(tmp_path / 'main') == 'd' * 40

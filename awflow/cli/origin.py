@@ -105,7 +105,7 @@ class Origin:
         from awflow.cli.units import size
 
         recorded = f'{size(self.size)}, digest {self.digest[:12]}'
-        whole = ' (of the whole directory)' if self.output_is_around else ''
+        whole = ' (whole directory)' if self.output_is_around else ''
         if self.state == SAME:
             return f'as recorded: {recorded}{whole}'
         if self.state == CHANGED:
