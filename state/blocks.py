@@ -82,6 +82,15 @@ def named(base: Base, member: str, names: Collection[str]) -> Iterator[tuple[int
                 yield from ((row, name) for name in held or () if name in wanted)
 
 
+def every(base: Base, member: str) -> Iterator[tuple[int, str]]:
+    """Every row and name in a member that is an object."""
+    for first, text in texts(base):
+        packed_names = b'"#":' in text  # names that look like digests are packed as such
+        whole = unpacked(base.packed(first // BLOCK)) if packed_names else text
+        for row, held in enumerate(jsontext.loads(whole).get(member, ()), first):
+            yield from ((row, name) for name in held or ())
+
+
 def ending(base: Base, member: str, ends: Sequence[str]) -> Iterator[tuple[int, str]]:
     """The same for names that are, or end in a slash and, one of these."""
     hidden = any(_hidden(end) for end in ends)

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from awflow.cli.origin import Origin
 
 SHOWN = 12  # inputs of a task
+DEEP = 20  # levels of a tree
 STYLES = {'changed': 'yellow', 'absent': 'yellow', 'as recorded': 'green'}
 
 
 @click.command(epilog='Example: awflow blame results/fit.npy --all')
 @click.argument('files', metavar='FILE...', nargs=-1, required=True)
 @click.option('--all', '-a', 'whole', is_flag=True, help='Also who made its inputs, and theirs, as a tree.')
-@click.option('--thorough', is_flag=True, help='Compare big files too: all of them are read.')
+@click.option('--thorough', is_flag=True, help='Compare all files, however big and many: they are read.')
 @click.option('--json', 'as_json', is_flag=True, help='Print it for programs.')
 @state_option
 @workflow_option
@@ -79,7 +80,7 @@ def _print_text(found: Sequence[Sequence[Origin]]) -> None:
             out.print(f'  also on record as made by {visible(", ".join(other.task for other in others))}', soft_wrap=True)
         if last.expanded:
             out.print('  inputs, and who made them:', soft_wrap=True)
-            _print_tree(out, last, '    ')
+            _print_tree(out, last, 1)
 
 
 def _facts(origin: Origin) -> Iterator[tuple[str, str]]:
@@ -98,18 +99,21 @@ def _facts(origin: Origin) -> Iterator[tuple[str, str]]:
     yield 'log', relpath(log) if log else 'none: it wrote nothing'
 
 
-def _print_tree(out: Console, origin: Origin, indent: str) -> None:
+def _print_tree(out: Console, origin: Origin, depth: int) -> None:
     """Inputs with their makers below each other; a task that was met is not told twice."""
     from awflow.cli.console import visible
 
-    rest = list(origin.inputs)
+    rest, indent = list(origin.inputs), '  ' * (depth + 1)
     for each in rest[:SHOWN]:
         maker = each.maker
         by = 'made by no task on record' if maker is None else f'{maker.task}, {maker.attempt.outcome}'
         again = '' if maker is None or maker.expanded or not maker.has_inputs else ', see above'
         out.print(f'{indent}{visible(each.name)}  {each.state}; {visible(by)}{again}', style=_style(each.state), soft_wrap=True)
-        if maker is not None and maker.expanded:
-            _print_tree(out, maker, indent + '  ')
+        if maker is not None and maker.expanded and maker.inputs:
+            if depth < DEEP:
+                _print_tree(out, maker, depth + 1)
+            else:
+                out.print(f'{indent}  ... and so on: awflow blame --all {visible(each.name)}', soft_wrap=True)
     if len(rest) > SHOWN:
         out.print(f'{indent}... {len(rest) - SHOWN} more; --json has all', soft_wrap=True)
 

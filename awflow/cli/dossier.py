@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from awflow.cli.runs import asked_by, directory_of, facts_of
+from awflow.cli.runs import asked_by
 from awflow.cli.trials import trials
 
 TYPE_CHECKING = False
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from awflow.cli.attempts import LastAttempt
     from awflow.cli.contents import Contents
+    from awflow.cli.runs import Runs
     from awflow.state.record import Record
 
 MIB = 2**20
@@ -18,7 +19,7 @@ RUN = ('run', 'time', 'host', 'argv', 'command', 'directory', 'python', 'git', '
 
 
 class File:
-    """An input or an output: digest on record, bytes where they are known, and what became of it ('' if nobody looked)."""
+    """An input or an output: digest on record, bytes where they are known, and what became of it."""
 
     __slots__ = ('digest', 'path', 'size', 'state')
 
@@ -30,7 +31,7 @@ class File:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {'path': self.path, 'digest': self.digest, 'bytes': self.size, 'state': self.state or None}
+        return {'path': self.path, 'digest': self.digest, 'bytes': self.size, 'state': self.state}
 
 
 class Used:
@@ -68,7 +69,7 @@ class Used:
 class Dossier:
     """One task. `record` is None while it waits for its first attempt."""
 
-    def __init__(self, attempt: LastAttempt, contents: Contents | None) -> None:
+    def __init__(self, attempt: LastAttempt, runs: Runs, contents: Contents) -> None:
         self.attempt = attempt
         self.record = attempt.record
         self.trials = trials(attempt)
@@ -78,17 +79,16 @@ class Dossier:
         self.code: dict[str, str] = {}
         self.used: Used | None = None
         if self.record is not None:
-            store = attempt.workflow.store
-            self.run = facts_of(store, self.record.run) if self.record.run else {}
+            self.run = runs.of(self.record.run)
             self.used = Used(self.record, asked_by(self.run, attempt.job))
             self.code = attempt.workflow.state.codes(self.record.code)
-            self._files(self.record, directory_of(store, self.run), contents)
+            self._files(self.record, runs.directory(self.record.run), contents)
 
-    def _files(self, record: Record, directory: str, contents: Contents | None) -> None:
+    def _files(self, record: Record, directory: str, contents: Contents) -> None:
         files = [(name[6:], digest, None) for name, digest in record.own.items() if name.startswith('input ')]
-        self.inputs = [_file(directory, contents, *file) for file in files]
+        self.inputs = [File(*file, contents.compared(directory, *file)) for file in files]
         made = [(path, str(digest), int(size)) for path, (digest, size) in record.outputs.items()]
-        self.outputs = [_file(directory, contents, *file) for file in made]
+        self.outputs = [File(*file, contents.compared(directory, *file)) for file in made]
 
     @property
     def own(self) -> dict[str, str]:
@@ -130,8 +130,3 @@ class Dossier:
             'attempts': [trial.to_dict() for trial in self.trials],
             'run': {name: self.run[name] for name in RUN if name in self.run} or None,
         }  # fmt: skip
-
-
-def _file(directory: str, contents: Contents | None, path: str, digest: str, size: int | None) -> File:
-    state = contents.compared(directory, path, digest, size) if contents is not None else ''
-    return File(path, digest, size, state)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from awflow.state.rows import Rows
 
 PATHS: Final = 'output paths'  # the component that is the digest of declared paths
+SEARCHES: Final = 4  # after so many all names are read
 LINKED: Final = 1000  # files of one name that are looked at, whether they are the same by another way
 
 
@@ -39,6 +40,8 @@ class Makers:
     def __init__(self, workflow: Workflow) -> None:
         self.workflow = workflow
         self.directories = directories_of(workflow.store)
+        self._asked = 0
+        self._index: dict[str, list[tuple[str, int]]] | None = None
 
     def of(self, file: str) -> list[Made]:
         """Who made a file, whatever way leads to it; the last that ended first."""
@@ -49,13 +52,39 @@ class Makers:
         return sorted(found, key=lambda made: made.attempt.record.ended if made.attempt.record else 0.0, reverse=True)
 
     def of_names(self, names: Collection[str]) -> dict[str, LastAttempt]:
-        """Who made files that records name so; of several the last that ended."""
+        """Who made files that records name so; of several the last that ended.
+
+        Who asks again and again follows a long chain: then all names are looked up once, and kept.
+        """
+        self._asked += 1
         found: dict[str, LastAttempt] = {}
-        for name, attempt in self._tasks(names):
+        for name, attempt in self._tasks(names) if self._asked <= SEARCHES else self._indexed(names):
             known = found.get(name)
             if known is None or _ended(known) < _ended(attempt):
                 found[name] = attempt
         return found
+
+    def _indexed(self, names: Collection[str]) -> Iterator[tuple[str, LastAttempt]]:
+        if self._index is None:
+            self._index = {}
+            for name, job, row in self._all():
+                self._index.setdefault(name, []).append((job, row))
+        for name in names:
+            for job, row in self._index.get(name, ()):
+                rows = self.workflow.state.rows(job)
+                assert rows is not None, 'it was found in them'
+                yield name, LastAttempt(self.workflow, job, rows.keys[row])
+
+    def _all(self) -> Iterator[tuple[str, str, int]]:
+        """Every output on record, its job and row."""
+        for job in self.workflow.state.jobs():
+            rows = self.workflow.state.rows(job)
+            assert rows is not None, 'a job of the state has rows'
+            for row, record in rows.over.items():
+                yield from ((name, job, row) for name in record.outputs)
+            for row, name in blocks.every(rows.base, 'outputs') if rows.base is not None else ():
+                if row not in rows.over:
+                    yield name, job, row
 
     def readers(self, file: str) -> list[str]:
         """Names of tasks that read it."""

@@ -6,7 +6,7 @@ import os
 
 from awflow.cli.contents import ABSENT, CHANGED, SAME, Contents
 from awflow.cli.makers import Made, Makers
-from awflow.cli.runs import directory_of, facts_of
+from awflow.cli.runs import Runs
 from awflow.errors import StateError
 
 TYPE_CHECKING = False
@@ -37,19 +37,21 @@ class Origin:
     `expanded`: the makers of its inputs were looked up too.
     """
 
-    def __init__(self, file: str, made: Made, contents: Contents) -> None:
+    def __init__(self, file: str, made: Made, runs: Runs, contents: Contents) -> None:
         self.file = file
         self.attempt = made.attempt
         self.output = made.name
         self.directory = made.directory
         self.task = made.attempt.name
         self.inputs: list[Input] = []
+        self.makers: list[Origin] = []  # of the inputs, of theirs and so on, each once
         self.expanded = False
         self._contents = contents
+        self._runs = runs
         record = made.attempt.record
         assert record is not None, 'who made a file is on record'
         self.record = record
-        self.run = facts_of(made.attempt.workflow.store, record.run)
+        self.run = runs.of(record.run)
         self.digest, self.size = record.outputs[made.name][0], int(record.outputs[made.name][1])
         self.state = contents.compared(made.directory, made.name, self.digest, self.size)
 
@@ -74,7 +76,7 @@ class Origin:
 
     def look_at_inputs(self) -> None:
         """Compare the inputs with what was used."""
-        directory = directory_of(self.attempt.workflow.store, self.run)
+        directory = self._runs.directory(self.record.run)
         self.inputs = [
             Input(name[6:], digest, self._contents.compared(directory, name[6:], digest))
             for name, digest in self.record.own.items() if name.startswith('input ')
@@ -163,15 +165,11 @@ class Origin:
             'python': self.run.get('python'), 'packages': self.run.get('packages'), 'code': self._components(),
             'upstream': record.upstream,
             'inputs': [
-                {'path': each.name, 'digest': each.digest, 'state': each.state, 'made_by': _maker(each.maker)}
+                {'path': each.name, 'digest': each.digest, 'state': each.state, 'made_by': each.maker and each.maker.task}
                 for each in self.inputs
             ],
+            **({'makers': [maker.to_dict() for maker in self.makers]} if self.makers else {}),
         }  # fmt: skip
-
-
-def _maker(maker: Origin | None) -> object:
-    """All of it where it is told first, only its name after."""
-    return None if maker is None else maker.to_dict() if maker.expanded else maker.task
 
 
 def origins(workflows: Sequence[Workflow], file: str, whole: bool, thorough: bool) -> list[Origin]:
@@ -179,18 +177,18 @@ def origins(workflows: Sequence[Workflow], file: str, whole: bool, thorough: boo
     makers = [Makers(workflow) for workflow in workflows]
     found = []
     for each in makers:
-        contents = Contents(each.workflow, thorough)
+        contents, runs = Contents(each.workflow, thorough), Runs(each.workflow.store)
         made = each.of(file)
         if made:
-            first, *others = [Origin(file, one, contents) for one in made]
-            _expand(first, each, contents, whole)
+            first, *others = [Origin(file, one, runs, contents) for one in made]
+            _expand(first, each, runs, contents, whole)
             found += [first, *others]
     if not found:
         raise _nobody(makers, file)
     return sorted(found, key=lambda origin: origin.record.ended, reverse=True)
 
 
-def _expand(first: Origin, makers: Makers, contents: Contents, whole: bool) -> None:
+def _expand(first: Origin, makers: Makers, runs: Runs, contents: Contents, whole: bool) -> None:
     """Look up who made the inputs: of one file, or (`whole`) level by level of all that led to it."""
     first.expanded = whole
     level, met = [first], {first.task: first}
@@ -204,12 +202,13 @@ def _expand(first: Origin, makers: Makers, contents: Contents, whole: bool) -> N
                 attempt = known.get(each.name)
                 if attempt is None:
                     continue
-                made = Made(attempt, each.name, directory_of(attempt.workflow.store, origin.run))
-                each.maker = Origin(each.name, made, contents)
+                made = Made(attempt, each.name, runs.directory(origin.record.run))
+                each.maker = Origin(each.name, made, runs, contents)
                 if whole and attempt.name not in met:
                     met[attempt.name] = each.maker
                     each.maker.expanded = True
                     following.append(each.maker)
+        first.makers += following
         level = following
 
 

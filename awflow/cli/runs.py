@@ -29,6 +29,24 @@ def facts_of(store: Store, run: str) -> dict[str, Any]:
     return found
 
 
+class Runs:
+    """The files of a workflow's runs, each read once; most tasks share one."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._known: dict[str, dict[str, Any]] = {'': {}}
+
+    def of(self, run: str) -> dict[str, Any]:
+        """The file of a run, {} if it is not there (any more)."""
+        if run not in self._known:
+            self._known[run] = facts_of(self.store, run)
+        return self._known[run]
+
+    def directory(self, run: str) -> str:
+        """Where it scheduled."""
+        return directory_of(self.store, self.of(run))
+
+
 def last_of(store: Store) -> dict[str, Any]:
     """The last run that was no task's; {} if none is known."""
     folder = os.path.dirname(store.layout.run_file('x'))

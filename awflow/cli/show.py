@@ -8,20 +8,19 @@ from awflow.cli.options import outcome_options, state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from awflow.cli.dossier import Dossier
     from awflow.cli.selection import Selection
 
 WHOLE = 4  # tasks of which all is shown
-COMPARED = 100  # tasks whose files are looked at
 
 
 @click.command(epilog='Example: awflow show "fit[3]"')
 @click.argument('selectors', metavar='[JOB[VALUE]]...', nargs=-1)
 @outcome_options
 @click.option('--all', '-a', 'everything', is_flag=True, help='All files and components, however many.')
-@click.option('--thorough', is_flag=True, help='Compare big files too: all of them are read.')
+@click.option('--thorough', is_flag=True, help='Compare all files, however big and many: they are read.')
 @click.option('--json', 'as_json', is_flag=True, help='Print it for programs: always all of it.')
 @state_option
 @workflow_option
@@ -45,26 +44,27 @@ def show(
         click.echo(f'awflow: no task {"failed" if failed else "crashed"}', err=True)
         raise click.exceptions.Exit(1)
     if as_json:
-        _print_json(found, thorough, tasks <= COMPARED)
+        _print_json(found, thorough)
     elif tasks <= WHOLE:
         _print_whole(found, everything, thorough)
     else:
         _print_summaries(found, failed, crashed)
 
 
-def _dossiers(selection: Selection, thorough: bool, compare: bool = True) -> list[Dossier]:
+def _dossiers(selection: Selection, thorough: bool) -> Iterator[Dossier]:
     from awflow.cli.attempts import attempts
     from awflow.cli.contents import Contents
     from awflow.cli.dossier import Dossier
+    from awflow.cli.runs import Runs
 
-    contents = Contents(selection.workflow, thorough) if compare else None
-    return [Dossier(attempt, contents) for attempt in attempts(selection)]
+    contents, runs = Contents(selection.workflow, thorough), Runs(selection.workflow.store)
+    return (Dossier(attempt, runs, contents) for attempt in attempts(selection))
 
 
-def _print_json(found: Sequence[Selection], thorough: bool, compare: bool) -> None:
+def _print_json(found: Sequence[Selection], thorough: bool) -> None:
     from json import dumps
 
-    told = [dossier.to_dict() for selection in found for dossier in _dossiers(selection, thorough, compare)]
+    told = [dossier.to_dict() for selection in found for dossier in _dossiers(selection, thorough)]
     click.echo(dumps(told, indent=1))
 
 

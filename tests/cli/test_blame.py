@@ -179,9 +179,10 @@ def test_json_names_code_commit_run_and_inputs(study: Path, awflow: Any) -> None
     found = told(awflow, 'fits/3/best.npy', '--all', cwd=study)
     assert found['task'] == 'fit[3]' and found['output'] == 'fits/3' and found['bytes'] == 600
     assert set(found['code']) == {'code of fit', 'package numpy'} and found['git'] and found['run'] == 'run3'
-    (sim,) = found['inputs']
-    assert sim['path'] == 'data/sim-3.npy' and sim['made_by']['task'] == 'simulate[3]'
-    assert sim['made_by']['inputs'][0]['made_by']['task'] == 'prepare'
+    assert [(each['path'], each['made_by']) for each in found['inputs']] == [('data/sim-3.npy', 'simulate[3]')]
+    assert [(each['task'], [i['made_by'] for i in each['inputs']]) for each in found['makers']] == [
+        ('simulate[3]', ['prepare']), ('prepare', []),
+    ]  # fmt: skip
 
 
 def test_a_file_that_nobody_made_is_a_clear_answer(study: Path, awflow: Any) -> None:
@@ -235,3 +236,30 @@ def test_a_file_that_is_called_as_a_digest_is_found_too(workspace: Any, awflow: 
 
     Store(str(workspace.directory / '.awflow'), 'flow').compact(force=True)
     assert told(awflow, name, cwd=workspace.directory)['task'] == 'write'
+
+
+def test_a_chain_of_many_files_is_followed_to_its_start(tmp_path: Path, awflow: Any) -> None:
+    from awflow.state.record import Record
+    from awflow.state.store import Store
+
+    store = Store(str(tmp_path / '.awflow'), 'flow')
+    steps = [str(n) for n in range(1500)]
+    grant = store.publish(run='r1', expected=store.read(), tasks={'step': steps})
+    assert grant is not None
+    digest = '0' * 31 + '1'
+    grant.journal.append([
+        Record(job='step', task=n, generation=grant.number, final=True, outcome='succeeded', id=digest, end=digest, run='r1',
+               ended=1.0 + int(n), outputs={f'state-{n}': [digest, 5]},
+               own={f'input state-{int(n) - 1}': digest} if n != '0' else {'input start': digest}).to_dict()
+        for n in steps
+    ])  # fmt: skip
+    store.finish('r1')
+    for folded in (False, True):
+        if folded:
+            store.compact(force=True)
+        found = told(awflow, 'state-1499', '--all', cwd=tmp_path)
+        assert [each['task'] for each in found['makers']] == [f'step[{n}]' for n in range(1498, -1, -1)]
+        assert found['makers'][-1]['inputs'] == [
+            {'path': 'start', 'digest': digest, 'state': 'not compared', 'made_by': None}
+        ]  # fmt: skip
+        assert '... and so on: awflow blame --all state-1479' in awflow('blame', 'state-1499', '--all', cwd=tmp_path).out

@@ -50,12 +50,18 @@ def test_json_has_all_of_it(study: Path, awflow: Any) -> None:
     assert told['run']['git'] and told['run']['python'] == '3.11.2'
 
 
-def test_json_of_many_tasks_is_a_list_without_a_look_at_their_files(study: Path, awflow: Any) -> None:
-    told = json.loads(awflow('show', 'simulate', 'fit', 'prepare', '--json', cwd=study).out)
-    assert len(told) == 99
-    assert {file['state'] for each in told for file in each['outputs']} == {'as recorded', 'absent'}
-    many = [f'simulate[{i}]' for i in range(60)] + ['fit', 'prepare', 'simulate']
-    assert len(json.loads(awflow('show', *many, '--json', cwd=study).out)) == 99
+def test_json_of_many_tasks_is_a_list_and_looks_at_the_first_files_only(
+    study: Path, awflow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def states(*options: str) -> list[str]:
+        told = json.loads(awflow('show', 'simulate', 'fit', 'prepare', '--json', *options, cwd=study).out)
+        assert len(told) == 99
+        return [file['state'] for each in told for file in each['outputs']]
+
+    assert set(states()) == {'as recorded', 'absent'}
+    monkeypatch.setattr('awflow.cli.contents.FILES', 10)
+    assert set(states()[:5]) == {'as recorded'} and set(states()[10:20]) == {'not compared'}
+    assert set(states('--thorough')) == {'as recorded', 'absent'}
 
 
 def test_files_are_told_as_they_are_now(tmp_path: Path, awflow: Any) -> None:
