@@ -64,8 +64,11 @@ def _dossiers(selection: Selection, thorough: bool) -> Iterator[Dossier]:
 def _print_json(found: Sequence[Selection], thorough: bool) -> None:
     from json import dumps
 
-    told = [dossier.to_dict() for selection in found for dossier in _dossiers(selection, thorough)]
-    click.echo(dumps(told, indent=1))
+    before = '[\n'
+    for dossier in (each for selection in found for each in _dossiers(selection, thorough)):  # of which there may be many
+        click.echo(before + dumps(dossier.to_dict(), indent=1), nl=False)
+        before = ',\n'
+    click.echo('\n]')
 
 
 def _print_whole(found: Sequence[Selection], everything: bool, thorough: bool) -> None:
