@@ -198,3 +198,59 @@ def test_memory_is_spelled_as_jobs_ask_for_it() -> None:
     assert [binary(mib * 2**20) for mib in (0.5, 9.6, 512, 1024, 1536, 2972)] == [
         '0.5 MiB', '9.6 MiB', '512 MiB', '1 GiB', '1.5 GiB', '2.9 GiB',
     ]  # fmt: skip
+
+
+def test_an_attempt_whose_run_was_killed_stays_known_when_the_next_succeeds(workspace: Any, held: Any, awflow: Any) -> None:
+    from awflow.state.store import Store
+
+    held.kill()
+    held.close_fifo()
+    run = workspace.start()
+    os.close(os.open(workspace.directory / 'fifo', os.O_WRONLY))  # returns when the task has opened it too
+    assert run.communicate(timeout=60)[1] == ''
+    for _ in range(2):  # before and after all is folded into a snapshot
+        (told,) = json.loads(awflow('show', 'hold[1]', '--json', cwd=workspace.directory).out)
+        assert [(each['number'], each['outcome']) for each in told['attempts']] == [(1, 'crashed'), (2, 'succeeded')]
+        (once,) = json.loads(awflow('show', 'hold[0]', '--json', cwd=workspace.directory).out)
+        assert [each['number'] for each in once['attempts']] == [1]
+        assert awflow('logs', 'hold[1]', '--attempt', '1', cwd=workspace.directory).out == 'holding 1\n'
+        Store(str(workspace.directory / '.awflow'), 'flow').compact(force=True)
+
+
+def test_accepting_is_told_between_attempts_and_keeps_their_numbers(workspace: Any, awflow: Any) -> None:
+    source = """
+        from awflow import job, schedule
+
+        @job
+        def fit():
+            return {value}
+
+        schedule(fit)
+    """
+    workspace.script(source.format(value=1))
+    workspace.run()
+    workspace.script(source.format(value='int(1)'))
+    accepted = workspace.awflow('accept', 'fit', '--yes', '--note', 'the same')
+    assert accepted.returncode == 0, accepted.stderr
+    workspace.script(source.format(value=2))
+    workspace.run()
+    (told,) = json.loads(awflow('show', 'fit', '--json', cwd=workspace.directory).out)
+    assert [(each['number'], each['outcome']) for each in told['attempts']] == [
+        (1, 'succeeded'), (None, 'accepted'), (2, 'succeeded'),
+    ]  # fmt: skip
+
+
+def test_a_run_whose_file_is_gone_is_named_all_the_same(tmp_path: Path, awflow: Any) -> None:
+    project = big_state.make(tmp_path, 20)
+    Path(project.store.layout.run_file('run1')).unlink()
+    shown = awflow('show', 'simulate[1]', cwd=tmp_path)
+    assert '  run       run1 (its file is gone)' in shown.lines
+    assert 'what was asked for is not on record' in shown.out
+
+
+@pytest.mark.parametrize(
+    ('selector', 'tasks'),
+    [('fit[1:3]', ['fit[1]', 'fit[2]']), ('pre*', ['prepare']), ('*[7]', ['fit[7]', 'simulate[7]']), ('fit[3]', ['fit[3]'])],
+)
+def test_tasks_are_selected_as_everywhere(study: Path, awflow: Any, selector: str, tasks: list[str]) -> None:
+    assert sorted(told['task'] for told in json.loads(awflow('show', selector, '--json', cwd=study).out)) == tasks
