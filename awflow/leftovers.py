@@ -7,55 +7,69 @@ from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection, Container, Iterator
 
+    from awflow.state.layout import Layout
     from awflow.state.rows import Rows
     from awflow.state.store import Store
+    from awflow.state.view import State
 
 
 def sweep(store: Store) -> None:
-    """Remove them. What a live claim may need stays, and so does whatever came after the state was read.
+    """Remove them. Losing the race for one is as good as winning it."""
+    state = store.read()
+    for path in superseded(state, store.layout, set(state.claims)):
+        with suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def superseded(state: State, layout: Layout, live: Collection[int]) -> Iterator[str]:
+    """Their paths. What a live claim may need is none of them, and neither is what came after the state was read.
 
     A result lies in the file of the claim under which it was made, whatever entry has accepted or re-checked it since.
     """
-    state = store.read()
-    layout = store.layout
-    live = set(state.claims)
     everywhere = set(live)
     for job in state.jobs():
         rows = state.rows(job)
         assert rows is not None, 'a job of the state has rows'
-        named = {rows.generation(row) for row in range(len(rows))}
+        named = generations(rows)
         everywhere |= named
-        if _superseded(layout.results_dir(job), '.pickles', named | live, state.last):
-            _remove(layout.results_dir(job), '.pickles', live | _stored(rows), state.last)
-    _remove(os.path.dirname(layout.payload(0)), '', everywhere, state.last)
+        if _unnamed(layout.results_dir(job), '.pickles', named | set(live), state.last):
+            yield from _unnamed(layout.results_dir(job), '.pickles', {*live, *_stored(rows)}, state.last)
+    yield from _unnamed(payloads(layout), '', everywhere, state.last)
+
+
+def payloads(layout: Layout) -> str:
+    """The directory of the payloads of all claims."""
+    return os.path.dirname(layout.payload(0))
+
+
+def generations(rows: Rows) -> set[int]:
+    """The entries under which the last attempts of a job's tasks were made."""
+    if not rows.over and rows.base is not None:
+        return set(rows.base.generation)
+    return {rows.generation(row) for row in range(len(rows))}
+
+
+def generation_of(file: str, ending: str = '') -> int | None:
+    """The number that the name of a payload or of a file of results begins with; behind it stands who wrote, where there
+    are several.
+    """
+    stem = file.removesuffix(ending).partition('-')[0]
+    return int(stem) if file.endswith(ending) and stem.isdecimal() else None
 
 
 def _stored(rows: Rows) -> set[int]:
     """The generations in whose files the results lie that records name."""
     files = {str((rows.record(row).result or {}).get('file', '')) for row in range(len(rows)) if rows.has_result(row)}
-    return {found for file in files if (found := _generation(os.path.basename(file), '.pickles')) is not None}
+    return {found for file in files if (found := generation_of(os.path.basename(file), '.pickles')) is not None}
 
 
-def _generation(file: str, ending: str) -> int | None:
-    """The number that a file's name begins with; behind it stands who wrote, where there are several."""
-    stem = file.removesuffix(ending).partition('-')[0]
-    return int(stem) if file.endswith(ending) and stem.isdecimal() else None
-
-
-def _superseded(directory: str, ending: str, named: Container[int], last: int) -> list[str]:
+def _unnamed(directory: str, ending: str, named: Container[int], last: int) -> list[str]:
     """The files of a directory whose generation is not `named`."""
     try:
         files = os.listdir(directory)
     except FileNotFoundError:
         return []
-    numbers = {file: number for file in files if (number := _generation(file, ending)) is not None}
-    return [file for file, number in numbers.items() if number <= last and number not in named]
-
-
-def _remove(directory: str, ending: str, named: Container[int], last: int) -> None:
-    """Remove such files; losing the race for one is as good as winning it."""
-    for file in _superseded(directory, ending, named, last):
-        with suppress(FileNotFoundError):
-            os.unlink(os.path.join(directory, file))
+    numbers = {file: number for file in files if (number := generation_of(file, ending)) is not None}
+    return [os.path.join(directory, file) for file, number in numbers.items() if number <= last and number not in named]

@@ -238,9 +238,28 @@ class Planner:
             'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv,
             'command': [sys.executable, *sys.orig_argv[1:]], 'prefix': sys.prefix, 'state': self.store.layout.root,
             'directory': os.getcwd(), 'python': platform.python_version(), 'packages': packages,
-            'git': self.place.commit(), 'plan': plan.counts(),
-            'parent': self.place.parent, 'asked': asked_for(working, memory, timelimit),
+            'git': self.place.commit(), 'plan': plan.counts(), 'jobs': [*self.names.values()],
+            'process': list(self._process()), 'parent': self.place.parent, 'asked': asked_for(working, memory, timelimit),
         }  # fmt: skip
+
+    def _process(self) -> tuple[int, int]:
+        """Pid and ticks of ours: what one process schedules, one after another, is one start of the script."""
+        from awflow.state.liveness import myself
+
+        owner = myself(proc=self.store.proc)
+        return owner.pid, owner.ticks
+
+    def note_jobs(self, run: str, plan: Plan, state: State) -> None:
+        """Of a run that has nothing to do: write it down if there are records of jobs that the script may have lost since."""
+        if self.place.prefix or set(state.jobs()) <= set(self.names.values()):
+            return
+        from awflow.roster import noted
+
+        if not noted(self.store.layout, sys.argv, [*self.names.values()]):
+            try:
+                self.note_run(self.run_facts(run, plan))
+            except OSError:
+                pass  # a state that may only be read, a full disk: it serves `awflow clean --orphans` and nothing else
 
     def note_run(self, facts: dict[str, Any]) -> None:
         """Write down a run, in a file of its own."""

@@ -12,6 +12,7 @@ from awflow.state.ledger import TEMPORARY, Listing, snapshot_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
     from awflow.state.fs import Disk
@@ -73,14 +74,20 @@ def _published(data: bytes, number: int, layout: Layout, disk: Disk) -> bool:
 
 def _remove_folded(state: State, layout: Layout, disk: Disk) -> None:
     listing = Listing(disk.listdir(layout.ledger))
-    names = listing.journals_until(state.last, keep=state.claims)
-    names += [snapshot_name(number) for number in listing.snapshots if number < state.last]
-    names += [name for name in listing.temporary if _abandoned(f'{layout.ledger}/{name}', disk)]
+    names = folded(listing, state.last, state.claims)
+    names += [name for name in listing.temporary if abandoned(f'{layout.ledger}/{name}', disk)]
     for name in names:
-        _remove(f'{layout.ledger}/{name}', disk)
+        remove(f'{layout.ledger}/{name}', disk)
 
 
-def _remove(path: str, disk: Disk) -> None:
+def folded(listing: Listing, floor: int, live: Collection[int]) -> list[str]:
+    """Journals and older snapshots of which a published snapshot, at which these claims were live, holds all that counts."""
+    names = listing.journals_until(floor, keep=live)
+    return names + [snapshot_name(number) for number in sorted(listing.snapshots) if number < floor]
+
+
+def remove(path: str, disk: Disk) -> None:
+    """Remove a file of the ledger; that another process was faster is as good."""
     try:
         disk.unlink(path)
     except OSError as error:
@@ -88,7 +95,8 @@ def _remove(path: str, disk: Disk) -> None:
             raise
 
 
-def _abandoned(path: str, disk: Disk) -> bool:
+def abandoned(path: str, disk: Disk) -> bool:
+    """Whether a temporary file is so old that nobody writes it any more."""
     try:
         return disk.now() - disk.stat(path).st_mtime > _ABANDONED
     except OSError:

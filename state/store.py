@@ -9,7 +9,7 @@ from awflow.errors import StateLockedError
 from awflow.state.fs import Disk
 from awflow.state.layout import Layout, accessing, lacks_links, no_links, prepare
 from awflow.state.ledger import TEMPORARY, Entry, claim_name, encode_keys, told_apart, told_together
-from awflow.state.liveness import SUSPECT, Evidence, Owner, Proc, myself, probe
+from awflow.state.liveness import ALIVE, SUSPECT, Evidence, Owner, Proc, myself, probe
 from awflow.state.reader import PATIENCE, Reader
 from awflow.state.snapshot import Damaged
 from awflow.state.view import State
@@ -86,7 +86,27 @@ class Store:
             found.update(self._witness(state, {number: found[number] for number in queued}))
         elif queued:
             found.update(dict.fromkeys(queued, Evidence(SUSPECT, 'its tasks are in the queue of a cluster')))
+        for number, entry in state.claims.items():
+            if found[number].state == ALIVE and (original := self._original(number, entry)):
+                found[number] = Evidence(SUSPECT, f'{found[number].why}, in {original}, of which this is a copy')
         return found
+
+    def _original(self, number: int, entry: Entry) -> str:
+        """The state directory that a claim was published in, if that is another one and still holds it; else ''.
+
+        Whoever owns it works there, and neither reads nor writes this copy. This only informs: mounts may show one directory
+        twice, so a claim is not taken as dead for it.
+        """
+        if not entry.root or entry.root == os.path.abspath(self.layout.root):
+            return ''
+        try:
+            there, here = self.disk.stat(entry.root), self.disk.stat(self.layout.root)
+            if (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino):
+                return ''
+            data = self.disk.read(f'{Layout(entry.root, self.layout.workflow).ledger}/{claim_name(number)}')
+            return entry.root if Entry.from_bytes(data).nonce == entry.nonce else ''
+        except (OSError, Damaged):
+            return ''
 
     def _probe(self, entry: Entry) -> Evidence:
         if not entry.owner:
@@ -222,10 +242,14 @@ class Store:
 
     def settled_by(self, number: int, state: State) -> dict[tuple[str, str], dict[str, Any]]:
         """What had become of the tasks of an ended claim that ended without an attempt of theirs: as State.settlements."""
+        return told_apart(self.end_of(number, state).get('settled', ()))
+
+    def end_of(self, number: int, state: State) -> dict[str, Any]:
+        """How a claim was ended: why, by which journals; {} if it was not. Entries are asked, the snapshot does not keep it."""
         for later in range(number + 1, state.last + 1):
             entry = state.entries.get(later) or self._reader.entry(later)
             if entry is not None and number in entry.ends:
-                return told_apart(entry.ends[number].get('settled', ()))
+                return entry.ends[number]
         return {}
 
     def _is_mine(self, entry: Entry, number: int) -> bool:

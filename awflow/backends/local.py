@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 LOOK = 0.3  # seconds between looks at tasks of other runs
 SYNC = 1.0  # seconds for which a record may be written but not yet on the disk
+SIGN, RAREST = 30.0, 600.0  # seconds between signs of life: each pause doubles, for they only inform
 MIB = 1024 * 1024
 
 
@@ -87,6 +88,7 @@ class LocalBackend:
         self.requeued: dict[Row, int] = {}  # those of them that asked to go on later: they use up no retry
         self.interrupt = Interrupt()
         self._looked = self._synced = self._metered = monotonic()
+        self._pause, self._sign_at = SIGN, monotonic() + SIGN
         self._total, self._concluded, self._settled = len(self.frontier.open), 0, 0
 
     def run(self) -> None:
@@ -117,6 +119,10 @@ class LocalBackend:
         if now - self._synced > SYNC:
             self._synced = now
             self.session.sync()
+        if now > self._sign_at:
+            self._pause = min(2 * self._pause, RAREST)
+            self._sign_at = now + self._pause
+            self.session.sign()
         if not self.children and not self.frontier.elsewhere:
             return
         for event in self.pool.wait(self._patience()):

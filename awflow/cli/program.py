@@ -16,7 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ('status', 'show', 'why', 'logs', 'blame', 'usage', 'accept', 'forget', 'cancel', 'doctor', 'debug', 'dump')
+COMMANDS = (
+    'status', 'show', 'why', 'logs', 'blame', 'usage', 'accept', 'forget', 'cancel', 'clean', 'doctor', 'debug', 'dump',
+)  # fmt: skip
 OWN_OPTIONS = ('-h', '--help', '--version')  # of the program; all others are those of `status`
 
 

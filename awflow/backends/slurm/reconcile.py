@@ -172,7 +172,7 @@ class Reconciliation:
         can be told to be gone.
         """
         if patient:
-            self._look_again(state)
+            self.look_again(state)
         found = self.findings
         if not any(finding.gone or finding.evidence.state == DEAD for finding in found.values()):
             return False
@@ -201,7 +201,7 @@ class Reconciliation:
         handed = Handed(state.claims[number], state.facts(number))
         return adopt(handed, self.looked) if self.looked and not handed.complete else []
 
-    def _look_again(self, state: State) -> None:
+    def look_again(self, state: State) -> None:
         """Wait until tasks that are missing have been so for half a minute, and look once more."""
         since = [
             self._missed[number, task] for number, finding in self.findings.items() if self._mine(state, number)
