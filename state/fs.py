@@ -15,6 +15,9 @@ FILE_MODE = 0o644
 DIRECTORY_MODE = 0o755  # the umask may take from it; group and others never get to write
 
 _MORE = 1 << 16  # bytes that are asked for beyond the length that a file is believed to have
+_ONE_HOST = frozenset((  # filesystems that no other host writes to: what they show is what there is
+    'ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'zfs', 'f2fs', 'bcachefs', 'jfs', 'overlay', 'tmpfs', 'ramfs', 'vfat', 'squashfs',
+))  # fmt: skip
 _NO_DIRECTORY_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
@@ -109,6 +112,10 @@ class Disk:
     def lstat(self, path: str) -> os.stat_result:
         return os.lstat(path)
 
+    def alone(self, path: str) -> bool:
+        """Whether only this host writes to the filesystem of a path, so that nothing is still on its way from others."""
+        return _kind(os.path.realpath(path)) in _ONE_HOST
+
     def monotonic(self) -> float:
         return time.monotonic()
 
@@ -122,3 +129,19 @@ class Disk:
     def token(self) -> str:
         """Eight random hex digits."""
         return os.urandom(4).hex()
+
+
+def _kind(path: str) -> str:
+    """The kind of the filesystem that a path lies on, '' if the kernel does not tell."""
+    kind, longest = '', 0
+    try:
+        with open('/proc/self/mountinfo', 'rb') as file:
+            lines = os.fsdecode(file.read()).splitlines()
+    except OSError:
+        return ''
+    for line in lines:
+        before, _, after = line.partition(' - ')
+        point = before.split(' ')[4].replace('\\040', ' ')
+        if (path == point or path.startswith(point.rstrip('/') + '/')) and len(point) >= longest:
+            kind, longest = after.partition(' ')[0], len(point)
+    return kind

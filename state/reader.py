@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from awflow.state.layout import Layout
 
 PATIENCE = 90.0  # seconds for which a network filesystem may show a name and not the bytes, or the reverse
+BRIEF = 2.0  # where no other host writes: as long as somebody on this one may need between two steps
+_QUIET = 1.0  # seconds of waiting of which nobody is told
 _HOLE_PATIENCE = 10.0  # seconds for pages that read as NUL to arrive; those that a power cut left never will
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _ELSEWHERE = (errno.ENOENT, errno.ESTALE, errno.EIO, errno.ENOTDIR)
@@ -58,9 +60,10 @@ class _Kept:
 class Reader:
     """Reads one workflow's state, again and again."""
 
-    __slots__ = ('_checked', '_kept', '_wanted', 'disk', 'layout')
+    __slots__ = ('_checked', '_kept', '_wanted', 'disk', 'layout', 'tell')
 
     def __init__(self, layout: Layout, disk: Disk, wanted: Callable[[bytes], bool] | None = None) -> None:
+        self.tell: Callable[[str], None] | None = None  # somebody to whom to say what is waited for
         self.layout = layout
         self.disk = disk
         self._wanted = wanted  # of the lines of live journals: a task of 10,000 needs a few of all that are there
@@ -76,14 +79,19 @@ class Reader:
             return self._patiently()
 
     def _patiently(self) -> State:
-        deadline = self.disk.monotonic() + PATIENCE
-        pause = _FIRST_PAUSE
+        began = self.disk.monotonic()
+        patience, pause, told = 0.0, _FIRST_PAUSE, False
         while True:
             try:
                 return self._look()
             except _Again as again:
-                if self.disk.monotonic() + pause > deadline:
+                patience = patience or (BRIEF if self.disk.alone(self.layout.root) else PATIENCE)
+                waited = self.disk.monotonic() - began
+                if waited + pause > patience:
                     raise self._corrupt(again) from None
+                if self.tell is not None and waited > _QUIET and not told:
+                    self.tell(f'{again.name}: {again.problem}: for {patience:.0f} s another host may still be writing it')
+                    told = True
             self.disk.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

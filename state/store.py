@@ -44,19 +44,22 @@ class Store:
         *,
         witness: Witness | None = None,
         wanted: Callable[[bytes], bool] | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.layout = Layout(root, workflow)
         self.disk = disk or Disk()
         self.proc = proc or Proc()
         self._witness = witness  # who can tell whether a claim lives that outlives the process which published it
         self._reader = Reader(self.layout, self.disk, wanted)
+        self._reader.tell = tell  # to whom to say what is waited for
         self._granted: list[Grant] = []
 
     def read(self) -> State:
         """The state as it is now; an empty one if nothing was ever written.
 
-        Retries for 90 s what a network filesystem may still be bringing, then raises StateCorruptError naming the file;
-        StateVersionError if a newer awflow wrote it, StateAccessError if it may not be read or others may write it.
+        Retries for 90 s what a network filesystem may still be bringing (2 s on one of this host alone), then raises
+        StateCorruptError naming the file; StateVersionError if a newer awflow wrote it, StateAccessError if it may not be
+        read or others may write it.
         """
         return self._reader.read()
 

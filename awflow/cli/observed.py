@@ -34,7 +34,7 @@ class Workflow:
     def __init__(self, root: str, name: str) -> None:
         self.name = name
         self.with_planned = False  # whether tasks count that were planned and never started
-        self.store = Store(root, name, witness=self._in_queue)
+        self.store = Store(root, name, witness=self._in_queue, tell=_say)
         self.look()
 
     def look(self) -> None:
@@ -110,3 +110,10 @@ class Workflow:
         if (rows.job, rows.keys[row]) in self.gone:
             return CRASHED
         return CRASHED if found is not None and found.state == DEAD else RUNNING
+
+
+def _say(text: str) -> None:
+    """To whoever waits for a command."""
+    import sys
+
+    print(f'awflow: {text}', file=sys.stderr, flush=True)

@@ -53,10 +53,13 @@ def done(task: str, number: int, generation: int, **fields: Any) -> Record:
 
 
 class StillDisk(Disk):
-    """A disk whose clock stands until somebody sleeps."""
+    """A disk whose clock stands until somebody sleeps, and that other hosts may write to."""
 
     def __init__(self) -> None:
         self.time = 1000.0
+
+    def alone(self, path: str) -> bool:
+        return False
 
     def monotonic(self) -> float:
         return self.time
