@@ -98,8 +98,7 @@ class Reader:
     def _corrupt(self, again: _Again) -> StateCorruptError:
         return StateCorruptError(
             'the state cannot be read: {_name}: {problem}',
-            'Restore the file from a backup. If there is none, move {directory} away: the next run starts afresh, and '
-            'adopts what its conditions and outputs vouch for.',
+            'Restore the file from a backup, or look what can be saved without: awflow clean --dry-run',
             file=f'{self.layout.ledger}/{again.name}',
             problem=again.problem,
             directory=self.layout.directory,

@@ -116,6 +116,14 @@ def newer(version: object) -> StateVersionError:
     )
 
 
+def places_of(data: bytes) -> dict[str, tuple[int, int]]:
+    """Offset and length of every column, as the directory at the start says; the rest need not be whole."""
+    length = int.from_bytes(data[12:16], 'little')
+    if not data.startswith(MAGIC) or len(data) < _HEAD + length:
+        raise Damaged('its start is missing')
+    return dict(_places(memoryview(data)[_HEAD : _HEAD + length]))
+
+
 def _places(directory: memoryview) -> list[tuple[str, tuple[int, int]]]:
     places = []
     at = 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from awflow.cli.observed import Workflow
     from awflow.cli.selection import Selection
     from awflow.explain import Account
+    from awflow.state.layout import Layout
     from awflow.state.record import Record
 
     F = TypeVar('F', bound=Callable[..., None])
@@ -57,13 +58,13 @@ def ending(workflow: Workflow, selections: Iterable[Selection]) -> dict[int, str
     return dead
 
 
-def refuse_unwritable(workflow: Workflow) -> None:
+def refuse_unwritable(layout: Layout) -> None:
     """StateAccessError if nothing can be recorded, before anybody is asked anything."""
-    ledger = workflow.store.layout.ledger
+    ledger = layout.ledger
     if not os.access(ledger, os.W_OK):
         raise StateAccessError(
             'the state of workflow {workflow!r} can be read but not written', 'Ask its owner to do it.',
-            workflow=workflow.name, directory=ledger,
+            workflow=layout.workflow, directory=ledger,
         )  # fmt: skip
 
 

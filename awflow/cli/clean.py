@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from awflow.cli.cleaning import Cleaning, Options, Verdict
+    from awflow.cli.cleaning import Cleaning, Options, Scene, Verdict
+    from awflow.cli.damaged import Damage
     from awflow.cli.litter import Removal
     from awflow.cli.mend import Done
 
@@ -62,55 +63,78 @@ def clean(
     runs again; their jobs in Slurm that can never start are cancelled. A claim whose run lives, or may live, is left alone,
     and so is every file that a success vouches for. Asks before anything is changed.
     """
-    from awflow.cli.cleaning import Cleaning, Options, Scene, refuse_unknown
+    from awflow.cli.cleaning import Cleaning, Options, refuse_unknown
     from awflow.cli.workflows import chosen
 
     if as_json and not (yes or dry_run):
         raise click.UsageError('--json does not ask: add --dry-run or --yes')
     options = Options(outputs, orphans, older, force)
-    scenes = [Scene(root, name) for name in chosen(root, workflow)]
-    refuse_unknown(scenes, force)
+    scenes, damaged = _scenes(root, chosen(root, workflow))
+    if not damaged:
+        refuse_unknown(scenes, force)
     found = [Cleaning(scene, options, patient=not dry_run) for scene in scenes]
     if not as_json:
-        _show(found)
-    done = _applied(found, options, yes, dry_run)
+        _show(found, damaged)
+    done = _applied(found, damaged, options, yes, dry_run)
     if as_json:
-        _print_json(root, found, done)
+        _print_json(root, found, damaged, done)
     elif done is not None:
-        _tell(done)
+        _tell(done, damaged)
     if done is not None and any(each.failures for each in done):
         raise click.exceptions.Exit(1)
 
 
-def _applied(found: Sequence[Cleaning], options: Options, yes: bool, dry_run: bool) -> list[Done] | None:
+def _scenes(root: str, names: Sequence[str]) -> tuple[list[Scene], list[Damage]]:
+    """The workflows, and those that cannot be read."""
+    from awflow.cli.cleaning import Scene
+    from awflow.errors import StateCorruptError
+
+    scenes, damaged = [], []
+    for name in names:
+        try:
+            scenes.append(Scene(root, name))
+        except StateCorruptError as error:  # noqa: PERF203  a few workflows at most
+            from awflow.cli.damaged import Damage
+
+            damaged.append(Damage(root, name, error))
+    return scenes, damaged
+
+
+def _applied(
+    found: Sequence[Cleaning], damaged: Sequence[Damage], options: Options, yes: bool, dry_run: bool
+) -> list[Done] | None:  # fmt: skip
     """Do it if that is wanted; None if nothing was to be done."""
     from awflow.cli.amend import refuse_unwritable
     from awflow.cli.mend import apply, confirm
 
-    if dry_run or not any(found):
+    if dry_run or not (any(found) or damaged):
         return None
-    for cleaning in found:
-        if cleaning:
-            refuse_unwritable(cleaning.scene)
+    for layout in [*(cleaning.scene.store.layout for cleaning in found if cleaning), *(d.salvage.layout for d in damaged)]:
+        refuse_unwritable(layout)
+    for damage in damaged:
+        damage.refuse_living(options.force)
     if not confirm('Do this?', yes):
         raise click.exceptions.Exit(1)
+    for damage in damaged:
+        damage.mend()
     return [apply(cleaning, options) for cleaning in found if cleaning]
 
 
-def _print_json(root: str, found: Sequence[Cleaning], done: Sequence[Done] | None) -> None:
+def _print_json(
+    root: str, found: Sequence[Cleaning], damaged: Sequence[Damage], done: Sequence[Done] | None
+) -> None:  # fmt: skip
     from json import dumps
 
-    result = {
-        'state': root, 'workflows': [cleaning.to_dict() for cleaning in found], 'applied': done is not None,
-        'failures': [failure for each in done or () for failure in each.failures],
-    }  # fmt: skip
+    workflows = [*(cleaning.to_dict() for cleaning in found), *(damage.to_dict() for damage in damaged)]
+    failures = [failure for each in done or () for failure in each.failures]
+    result = {'state': root, 'workflows': workflows, 'applied': done is not None, 'failures': failures}
     click.echo(dumps(result, indent=1))
 
 
 # -- what is shown -----------------------------------------------------------------------------------------------------
 
 
-def _show(found: Sequence[Cleaning]) -> None:
+def _show(found: Sequence[Cleaning], damaged: Sequence[Damage]) -> None:
     from os.path import relpath
 
     from awflow.cli.console import console, visible
@@ -130,6 +154,10 @@ def _show(found: Sequence[Cleaning]) -> None:
             out.print(f'note: {visible(note)}', style='dim', soft_wrap=True)
         if not cleaning:
             out.print('Nothing to do.')
+    for damage in damaged:
+        out.print(visible(damage.name), style='bold', soft_wrap=True)
+        for line in damage.lines():
+            out.print(visible(line), soft_wrap=True)
 
 
 def _show_claim(out: Console, verdict: Verdict) -> None:
@@ -207,7 +235,7 @@ def _counted(kind: str, found: Sequence[Removal]) -> str:
     return visible(kind) if len(found) == 1 else f'{len(found)} x {visible(kind)}'
 
 
-def _tell(done: Sequence[Done]) -> None:
+def _tell(done: Sequence[Done], damaged: Sequence[Damage]) -> None:
     """What was done."""
     from awflow.cli.console import visible
     from awflow.cli.litter import sizes
@@ -219,6 +247,9 @@ def _tell(done: Sequence[Done]) -> None:
     parts = [f'ended {ended} claim{"s" * (ended != 1)}'] if ended else []
     parts += [f'cancelled {cancelled} in Slurm'] if cancelled else []
     parts += [f'removed {len(removed)} file{"s" * (len(removed) != 1)} ({size(sizes(removed))})'] if removed else []
+    parts += (
+        [f'mended {len(damaged)} damaged state{"s" * (len(damaged) != 1)}: look again with awflow clean'] if damaged else []
+    )
     click.echo(f'Done: {", ".join(parts) or "others were faster"}.')
     for failure in (failure for each in done for failure in each.failures):
         click.echo(f'awflow: {visible(failure)}', err=True)

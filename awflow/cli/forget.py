@@ -36,7 +36,7 @@ def forget(
     from awflow.explain import Account
 
     for observed, selections in by_workflow(select_all(root, workflow, selectors)):
-        refuse_unwritable(observed)
+        refuse_unwritable(observed.store.layout)
         found = _found(observed, selections, failed)
         dead = ending(observed, selections)
         if not found:
