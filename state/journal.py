@@ -102,7 +102,8 @@ class Journal:
     def sync(self) -> None:
         """Return when all that was appended is on the disk."""
         if self._unsynced:
-            self._persist([], durably=True)
+            lost = [] if self._fd is not None else [b''.join(self._unsynced)]  # an append has failed and left its file
+            self._persist(lost, durably=True)
             self._unsynced.clear()
 
     def close(self) -> None:
@@ -119,9 +120,9 @@ class Journal:
                     self._fsync()
                 return
             except OSError as error:  # noqa: PERF203  three turns at most
+                self._abandon()
                 if error.errno not in _MOVE_ON or attempt == _FILES_TRIED - 1:
                     raise access_error(error, 'write to', self._directory) from error
-                self._abandon()
                 parts = [b''.join(self._unsynced)]
 
     def _write(self, parts: list[bytes]) -> None:
@@ -148,3 +149,4 @@ class Journal:
                 pass  # it failed already, and all that matters is written again
         self._fd = None
         self._file += 1
+        self.size = 0

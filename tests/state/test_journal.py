@@ -115,6 +115,17 @@ def test_a_disk_that_stays_full_is_reported_with_what_to_do(tmp_path: Path) -> N
     assert journal.names == {}
 
 
+@pytest.mark.parametrize('call', ['write', 'fsync'])
+def test_what_could_not_be_written_is_not_taken_as_published_later(tmp_path: Path, call: str) -> None:
+    journal = Journal(FullDisk(call, errno.ENOSPC, times=3), str(tmp_path), '1-r.1-host')
+    with pytest.raises(StateAccessError):
+        journal.append(OBJECTS)
+        journal.sync()
+    journal.sync()  # there is room again
+    ((name, size),) = journal.names.items()
+    assert list(parse((tmp_path / name).read_bytes()[:size])) == OBJECTS
+
+
 def test_a_file_is_made_by_the_first_append(tmp_path: Path) -> None:
     journal = Journal(StillDisk(), str(tmp_path), '1-r.1-host')
     journal.append([])
