@@ -249,18 +249,6 @@ class Planner:
         owner = myself(proc=self.store.proc)
         return owner.pid, owner.ticks
 
-    def note_jobs(self, run: str, plan: Plan, state: State) -> None:
-        """Of a run that has nothing to do: write it down if there are records of jobs that the script may have lost since."""
-        if self.place.prefix or set(state.jobs()) <= set(self.names.values()):
-            return
-        from awflow.roster import noted
-
-        if not noted(self.store.layout, sys.argv, [*self.names.values()]):
-            try:
-                self.note_run(self.run_facts(run, plan))
-            except OSError:
-                pass  # a state that may only be read, a full disk: it serves `awflow clean --orphans` and nothing else
-
     def note_run(self, facts: dict[str, Any]) -> None:
         """Write down a run, in a file of its own."""
         import json

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from awflow.planner import Planner
     from awflow.subject import Subject
 
-PLANNING = 'AWFLOW_PLANNING'  # names a file: {root, workflow, tasks: {job: keys}, reply: path}
+PLANNING = 'AWFLOW_PLANNING'  # names a file: {root, workflow, tasks: {job: keys}, reply: path}, with `roster` all jobs are told
 
 
 def hand_over(planner: Planner) -> Plan:
@@ -34,6 +34,8 @@ def hand_over(planner: Planner) -> Plan:
     layout = planner.store.layout
     asked = os.path.realpath(request['root']) == os.path.realpath(layout.root) and request['workflow'] == layout.workflow
     wanted = [subject for subject in planner.subjects if asked and subject.name in request['tasks']]
+    if asked and request.get('roster'):
+        _append(request['reply'], {'roster': [subject.name for subject in planner.subjects]})
     if wanted:
         _append(request['reply'], _reply(planner, plan, wanted, request['tasks']))
         request['tasks'] = {job: keys for job, keys in request['tasks'].items() if job not in {s.name for s in wanted}}

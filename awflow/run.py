@@ -209,7 +209,6 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
                 pool = _pool(planner, plan, workers)
             if not (plan.tasks() or adopted or dead):
                 grant = None  # nothing to claim: all is up to date, or others are at it
-                planner.note_jobs(run.id, plan, state)
                 break
             with planner.store.turn(notify=Display().note):
                 grant = planner.publish(run.id, plan, state, dead, adopted, pool.pids if pool is not None else [])

@@ -63,7 +63,7 @@ def _payloads(scene: Scene, seconds: float, live: Collection[int]) -> Iterator[R
 
 def _runs(scene: Scene, seconds: float, live: Collection[int]) -> Iterator[Removal]:
     """Files of runs, but not of the last start of the script with any arguments: `clean --orphans` and `why --now` ask them."""
-    from awflow.roster import last_starts
+    from awflow.cli.roster import last_starts
 
     layout = scene.store.layout
     entries = [entry for entry in listed(layout.runs) if entry.name.endswith('.json') and age(entry.path) >= seconds]

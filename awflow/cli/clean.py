@@ -43,7 +43,9 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 
 @click.command(epilog=EPILOG)
 @click.option('--outputs', is_flag=True, help='Also remove what crashed tasks have declared and partly written, one by one.')
-@click.option('--orphans', is_flag=True, help='Also remove logs, results and kept files of jobs that the workflow has no more.')
+@click.option(
+    '--orphans', is_flag=True, help='Also remove files of jobs that the script does not schedule any more; it is asked.'
+)
 @click.option(
     '--older-than', 'older', callback=_seconds, metavar='AGE', help='Also remove logs, payloads and files of runs of that age.'
 )

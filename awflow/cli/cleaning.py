@@ -30,10 +30,10 @@ END, BREAK, SETTLE, LEAVE = 'end', 'break', 'settle', 'leave'
 
 class Options:
     """What was asked for: whether partial outputs and what belongs to lost jobs go, how old is old (seconds), whose claims
-    are to be broken.
+    are to be broken. `asked` keeps what scripts have answered: they are started once.
     """
 
-    __slots__ = ('force', 'older', 'orphans', 'outputs')
+    __slots__ = ('asked', 'force', 'older', 'orphans', 'outputs')
 
     def __init__(
         self, outputs: bool = False, orphans: bool = False, older: float | None = None, force: Collection[str] = ()
@@ -42,6 +42,7 @@ class Options:
         self.orphans = orphans
         self.older = older
         self.force = tuple(force)
+        self.asked: dict[str, tuple[set[str], str]] = {}
 
 
 class Scene(Workflow):

@@ -60,7 +60,7 @@ def litter(scene: Scene, options: Options, ended: Collection[int], notes: list[s
     if options.orphans:
         from awflow.cli.orphans import orphans
 
-        found += orphans(scene, live, notes)
+        found += orphans(scene, options, live, notes)
     once: dict[str, Removal] = {}
     for removal in found:
         once.setdefault(removal.path, removal)

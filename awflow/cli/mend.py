@@ -45,7 +45,9 @@ def apply(shown: Cleaning, options: Options) -> Done:
     done = Done()
     root, name = shown.scene.store.layout.root, shown.scene.name
     paths = {removal.path for removal in shown.removals if removal.kind != 'output'}
-    fresh = Cleaning(Scene(root, name), Options(False, options.orphans, options.older, options.force))
+    again = Options(False, options.orphans, options.older, options.force)
+    again.asked = options.asked
+    fresh = Cleaning(Scene(root, name), again)
     _remove((removal for removal in fresh.removals if removal.path in paths), done)
     numbers = {verdict.number for verdict in shown.verdicts if verdict.ends}
     if any(verdict.action != LEAVE for verdict in shown.verdicts):

@@ -4,50 +4,69 @@ from __future__ import annotations
 
 import os
 import re
-from time import time
 
 from awflow.cli.litter import Removal, generation_of, generations, listed, payloads, spelled
-from awflow.cli.units import moment
-from awflow.roster import belongs, last_starts
+from awflow.cli.replan import scheduled_now
+from awflow.cli.roster import belongs, last_starts
+from awflow.cli.runs import last_of
 from awflow.state.layout import safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from awflow.cli.cleaning import Scene
+    from awflow.cli.cleaning import Options, Scene
 
 KEPT = re.compile(r'-\d{8}-\d{6}-[0-9a-f]{8}-[0-9a-f]{8}$')  # what follows the path in the name of a file that was kept
+LOST = 'the script does not schedule it any more'
 FOLDERS = {'logs': 'logs', 'results': 'stored results', 'scratch': 'scratch'}
 
 
-def orphans(scene: Scene, live: Collection[int], notes: list[str]) -> list[Removal]:
+def orphans(scene: Scene, options: Options, live: Collection[int], notes: list[str]) -> list[Removal]:
     """Logs, stored results, payloads and kept files of such jobs; `notes` says who they are, or why that is not known."""
-    starts = last_starts(scene.store.layout)
-    if not starts or any(start.jobs is None for start in starts):
-        when = 'no run has noted' if not starts else 'a run by an earlier awflow did not note'
-        notes.append(f'which jobs are no longer in the workflow is not known: {when} which it has; run the script once')
+    if scene.name not in options.asked:
+        options.asked[scene.name] = _scheduled(scene)
+    jobs, trouble = options.asked[scene.name]
+    if trouble:
+        notes.append(f'which jobs are no longer in the workflow is not known: {trouble}')
         return []
-    jobs = {job for start in starts for job in start.jobs or ()}
-    jobs |= {job for number in live for job in scene.state.claims[number].tasks}
+    jobs = jobs | {job for number in live for job in scene.state.claims[number].tasks}
     lost = sorted(job for job in scene.state.jobs() if not belongs(job, jobs))
-    since = f'not in the workflow when it was last started ({moment(starts[0].time, time())})'
     if lost:
         notes.append(f'no longer in the workflow: {", ".join(lost)}; what is on record of them stays (awflow forget drops it)')
-    return [*_folders(scene, jobs, since), *_payloads(scene, jobs, live, since), *_kept(scene, lost)]
+    return [*_folders(scene, jobs), *_payloads(scene, jobs, live), *_kept(scene, lost)]
 
 
-def _folders(scene: Scene, jobs: Collection[str], since: str) -> Iterator[Removal]:
+def _scheduled(scene: Scene) -> tuple[set[str], str]:
+    """The jobs that the script schedules, called as in its last run or in another way that it was called; and why they may
+    not be all.
+    """
+    from awflow.errors import RunError
+
+    try:
+        jobs, trouble = scheduled_now(scene)
+    except RunError as error:
+        return set(), str(error).partition('\n')[0]
+    now = last_of(scene.store).get('argv', [])[1:]
+    for start in last_starts(scene.store.layout):
+        if start.arguments != now and start.jobs is None:
+            trouble = trouble or f'an earlier awflow did not note which it has when called with {" ".join(start.arguments)!r}'
+        elif start.arguments != now:
+            jobs |= start.jobs or set()
+    return jobs, trouble
+
+
+def _folders(scene: Scene, jobs: Collection[str]) -> Iterator[Removal]:
     """Directories of jobs. One whose name was cut is a lost job's only if the state knows that by its whole name."""
     by_name = {safe(job): job for job in scene.state.jobs()}
     for folder, kind in FOLDERS.items():
         for entry in listed(os.path.join(scene.store.layout.directory, folder)):
             job = by_name.get(entry.name, spelled(entry.name))
             if job is not None and not belongs(job, jobs):
-                yield Removal(f'{kind} of {job}', entry.path, since)
+                yield Removal(f'{kind} of {job}', entry.path, LOST)
 
 
-def _payloads(scene: Scene, jobs: Collection[str], live: Collection[int], since: str) -> Iterator[Removal]:
+def _payloads(scene: Scene, jobs: Collection[str], live: Collection[int]) -> Iterator[Removal]:
     """Payloads from which only lost jobs ran last."""
     named: dict[bool, set[int]] = {True: set(), False: set()}
     for job in scene.state.jobs():
@@ -57,7 +76,7 @@ def _payloads(scene: Scene, jobs: Collection[str], live: Collection[int], since:
     for entry in listed(payloads(scene.store.layout)):
         number = generation_of(entry.name)
         if number in named[False] - named[True] - set(live):
-            yield Removal('payload', entry.path, f'only jobs that are {since} ran from it last')
+            yield Removal('payload', entry.path, 'only jobs that the script has no more ran from it last')
 
 
 def _kept(scene: Scene, lost: Collection[str]) -> Iterator[Removal]:

@@ -53,22 +53,43 @@ class Replanned:
 
 def replanned(workflow: Workflow, tasks: Mapping[str, Collection[str]], script: str | None) -> Replanned:
     """Start the script as its last run did, or that file, and take what it says of these tasks; RunError if it does not."""
-    from tempfile import TemporaryDirectory
-
     command, directory = _command(workflow, script)
-    click.echo(f'awflow: asking the script, which runs no task: {" ".join(command)}', err=True)
-    with TemporaryDirectory(prefix='awflow-') as folder:
-        request = os.path.join(folder, 'request')
-        layout, reply = workflow.store.layout, os.path.join(folder, 'reply')
-        wanted = {job: encode_keys(keys) for job, keys in tasks.items()}
-        with open(request, 'w', encoding='ascii') as file:
-            json.dump({'root': layout.root, 'workflow': layout.workflow, 'tasks': wanted, 'reply': reply}, file)
-        status, said = _start(command, directory, {PLANNING: request, 'AWFLOW_STATE': layout.root}, folder)
-        replies = _replies(reply)
+    wanted = {job: encode_keys(keys) for job, keys in tasks.items()}
+    status, said, replies = _asked(workflow, command, directory, {'tasks': wanted})
     answered = [found for found in replies if 'tasks' in found]
     if not any(found['tasks'] for found in answered):
         raise _silent(list(tasks), replies, status, said, command, directory)
     return Replanned(workflow, answered)
+
+
+def scheduled_now(workflow: Workflow) -> tuple[set[str], str]:
+    """All jobs that the script schedules now, called as in its last run; and why they may not be all, '' if they are."""
+    command, directory = _command(workflow, None)
+    status, said, replies = _asked(workflow, command, directory, {'tasks': {}, 'roster': True})
+    jobs = {job for found in replies for job in found.get('roster', ())}
+    stopped = [found['stopped'] for found in replies if 'stopped' in found]
+    if stopped:
+        return jobs, f'the script has work to do ({", ".join(stopped[0][:3])}), and what it schedules after that is not known'
+    if status or not jobs:
+        last = said.splitlines()[-1:] or ['it scheduled nothing in this state']
+        return jobs, f'the script ended with status {status}: {last[0]}'
+    return jobs, ''
+
+
+def _asked(
+    workflow: Workflow, command: list[str], directory: str, question: Mapping[str, Any]
+) -> tuple[int, str, list[dict[str, Any]]]:  # fmt: skip
+    """Start the script to plan: how it ended, what it said, and what its schedules replied."""
+    from tempfile import TemporaryDirectory
+
+    click.echo(f'awflow: asking the script, which runs no task: {" ".join(command)}', err=True)
+    with TemporaryDirectory(prefix='awflow-') as folder:
+        request = os.path.join(folder, 'request')
+        layout, reply = workflow.store.layout, os.path.join(folder, 'reply')
+        with open(request, 'w', encoding='ascii') as file:
+            json.dump({'root': layout.root, 'workflow': layout.workflow, 'reply': reply, **question}, file)
+        status, said = _start(command, directory, {PLANNING: request, 'AWFLOW_STATE': layout.root}, folder)
+        return status, said, _replies(reply)
 
 
 def _command(workflow: Workflow, script: str | None) -> tuple[list[str], str]:

@@ -58,7 +58,6 @@ class Driver:
                 try_out(self.slurm, self.planner.subjects, self.shape, self.site)
                 tried = True
             if not (self._tasks() or adopted or dead):
-                self.planner.note_jobs(self.run, plan, state)
                 return
             tasks = self._tasks()
             queue = self._queue() if tasks else None

@@ -160,7 +160,7 @@ class Reconciliation:
                 self._cluster = limits_of(self.slurm).name
                 self.looked = Look(self.slurm.queue(users - {''} or {user()}))
             except SlurmError as error:
-                self.trouble = str(error)
+                self.trouble = str(error).partition('\n')[0]  # the sentence; evidence is one line
         return self.looked
 
     # -- what follows --------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""Which jobs a workflow has: those that its script scheduled when it was last started, as the files of runs say.
+"""Which jobs a script schedules that is called with certain arguments, as far as its runs have noted it.
 
 A script may call `schedule` several times, and what it schedules may depend on how it is called. So the last start counts of
-every command line, with all its runs. A start with nothing to do writes no file, unless there are records of jobs that it did
-not schedule: otherwise nobody could tell that the script has lost them.
+every command line, with all its runs. A start with nothing to do notes nothing; so what the script schedules *now* is asked of
+the script itself (`awflow clean --orphans`), and this tells of the ways to call it that are not tried.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator
     from typing import Any
 
     from awflow.state.layout import Layout
@@ -47,20 +47,6 @@ def last_starts(layout: Layout) -> list[Start]:
         if start.process == _process(facts):
             start.add(name, facts)
     return list(found.values())
-
-
-def noted(layout: Layout, argv: Sequence[str], jobs: Collection[str]) -> bool:
-    """Whether the last start with these arguments scheduled just these jobs, in one of its runs."""
-    process: tuple[object, ...] | None = None
-    for _, facts in _newest_first(layout):
-        if facts.get('argv', [])[1:] != list(argv)[1:]:
-            continue
-        process = process or _process(facts)
-        if _process(facts) != process:
-            return False
-        if set(facts.get('jobs', ())) == set(jobs):
-            return True
-    return False
 
 
 def belongs(job: str, jobs: Collection[str]) -> bool:
