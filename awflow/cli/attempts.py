@@ -53,8 +53,7 @@ class LastAttempt:
         number = self.record.generation
         if number in self.workflow.evidence:
             return self.workflow.evidence[number].why
-        ends = [entry.ends[number] for entry in self.workflow.state.entries.values() if number in entry.ends]
-        return str(ends[0].get('why', '')) if ends else ''
+        return str(self.workflow.store.end_of(number, self.workflow.state).get('why', ''))
 
     def log(self) -> str:
         """The path of its log, '' if it wrote nothing."""

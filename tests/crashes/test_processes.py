@@ -67,6 +67,16 @@ def test_a_killed_run_is_dead_by_proof_and_cleaning_ends_its_claim(
     assert_mended(awflow, workspace)
 
 
+def test_how_the_run_of_a_crashed_task_was_known_to_be_dead_stays_on_record(
+    held: Held, workspace: Workspace, awflow: Command
+) -> None:
+    pid = held.process.pid
+    held.kill()
+    assert awflow('clean', '--yes').code == 0
+    store(workspace.path).compact(force=True)
+    assert f'Its run died: on {os.uname().nodename} process {pid} has ended' in awflow('why', 'hold[1]').out
+
+
 def test_without_cleaning_the_next_run_goes_on_by_itself(held: Held, workspace: Workspace) -> None:
     held.kill()
     assert_rerun(workspace)
