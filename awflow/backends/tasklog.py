@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from awflow.state.layout import accessing
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,12 +29,13 @@ class TaskLog:
 
     def write(self, data: bytes) -> None:
         """Output as it came, in pieces of any size."""
-        if self._fd < 0:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
+        with accessing('write to', self._path):
+            if self._fd < 0:
+                os.makedirs(os.path.dirname(self._path), exist_ok=True)
+                self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
         first, *others = data.split(b'\n')
         self._line.append(first)
         for piece in others:

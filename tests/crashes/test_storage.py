@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -296,3 +299,61 @@ def test_a_file_that_cannot_be_removed_is_named_and_the_rest_is_done(
     assert done.code == 1
     assert '.tmp-left could not be removed: Permission denied' in done.err
     assert store(workspace.path).read().claims == {}
+
+
+REALLY_FULL = """
+    @job(array=3)
+    def f(i):
+        with open(f'ran-{i}', 'a') as ran: ran.write('x')
+        if i == 1 and not os.path.exists('go'):
+            try:
+                with open('full/filler', 'wb', buffering=0) as filler:
+                    while True: filler.write(b'x' * 4096)
+            except OSError: pass
+        print('x' * 8000)
+    schedule(f, workers=1, state='full/.awflow')
+"""
+STEPS = """
+set -u
+mount -t tmpfs -o size=256k none full
+export AWFLOW_STATE=full/.awflow
+step() { name=$1; shift; "$@" > "$name.out" 2> "$name.err"; echo $? > "$name.code"; }
+step run python flow.py
+step status python -m awflow status --json
+step look python -m awflow clean --dry-run --json
+step refused python -m awflow clean --yes
+rm full/filler
+touch go
+step clean python -m awflow clean --yes
+step again python flow.py
+step rest python -m awflow status --json
+"""
+
+
+@pytest.fixture
+def namespace() -> list[str]:
+    """What starts a command that may mount filesystems of its own."""
+    command = ['unshare', '-m'] if os.getuid() == 0 else ['unshare', '-Urm']
+    if subprocess.run([*command, 'true'], capture_output=True).returncode:
+        pytest.skip('this machine lets nobody mount a small filesystem')
+    return command
+
+
+def test_on_a_disk_that_is_really_full_nothing_published_is_lost(workspace: Workspace, namespace: list[str]) -> None:
+    workspace.script(REALLY_FULL)
+    workspace.path.joinpath('full').mkdir()
+    environ = {**os.environ, 'AWFLOW_PROGRESS': '0', 'PATH': f'{Path(sys.executable).parent}:{os.environ["PATH"]}'}
+    done = subprocess.run([*namespace, 'sh', '-c', STEPS], cwd=workspace.path, env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    steps = ('run', 'status', 'look', 'refused', 'clean', 'again', 'rest')
+    codes = {name: int(workspace.read(f'{name}.code')) for name in steps}
+    assert codes == {'run': 1, 'status': 0, 'look': 0, 'refused': 1, 'clean': 0, 'again': 0, 'rest': 0}
+    assert 'The disk is full' in workspace.read('run.err')
+    assert 'The disk is full' in workspace.read('refused.err')
+    (looked,) = json.loads(workspace.read('look.out'))['workflows']
+    assert [claim['state'] for claim in looked['claims']] == ['dead']
+    (known,) = json.loads(workspace.read('status.out'))['workflows'][0]['jobs']
+    runs = sum(len(workspace.read(f'ran-{i}')) for i in range(3))
+    assert runs == 3 + known['outcomes'].get('crashed', 0), 'what was recorded as succeeded did not run again'
+    (rest,) = json.loads(workspace.read('rest.out'))['workflows'][0]['jobs']
+    assert rest['outcomes'] == {'succeeded': 3}
