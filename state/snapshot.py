@@ -117,11 +117,20 @@ def newer(version: object) -> StateVersionError:
 
 
 def places_of(data: bytes) -> dict[str, tuple[int, int]]:
-    """Offset and length of every column, as the directory at the start says; the rest need not be whole."""
+    """Offset and length of every column, as the directory at the start says; the columns themselves need not be there.
+
+    Damaged if the start is not whole, or if they do not lie one behind the other as `write` puts them.
+    """
     length = int.from_bytes(data[12:16], 'little')
     if not data.startswith(MAGIC) or len(data) < _HEAD + length:
         raise Damaged('its start is missing')
-    return dict(_places(memoryview(data)[_HEAD : _HEAD + length]))
+    places = dict(_places(memoryview(data)[_HEAD : _HEAD + length]))
+    expected = _aligned(_HEAD + length)
+    for offset, size in places.values():
+        if offset != expected:
+            raise Damaged('its directory does not fit')
+        expected = _aligned(offset + size)
+    return places
 
 
 def _places(directory: memoryview) -> list[tuple[str, tuple[int, int]]]:

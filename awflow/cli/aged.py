@@ -1,4 +1,4 @@
-"""What `awflow clean --older-than` removes: logs, payloads and files of runs of long ago."""
+"""What `awflow clean --older-than` removes: logs, payloads, files of runs and what was damaged, of long ago."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from awflow.cli.litter import Removal, age, generation_of, generations, listed, payloads, spelled
 from awflow.state.layout import safe
+from awflow.state.salvage import ASIDE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def aged(scene: Scene, seconds: float, live: Collection[int]) -> Iterator[Remova
     yield from _logs(scene, seconds, live)
     yield from _payloads(scene, seconds, live)
     yield from _runs(scene, seconds, live)
+    yield from _put_aside(scene, seconds)
 
 
 def _logs(scene: Scene, seconds: float, live: Collection[int]) -> Iterator[Removal]:
@@ -74,3 +76,14 @@ def _runs(scene: Scene, seconds: float, live: Collection[int]) -> Iterator[Remov
     for entry in entries:
         if entry.name not in kept and spelled(entry.name) is not None:
             yield Removal('file of a run', entry.path, 'old; records keep what they say themselves')
+
+
+def _put_aside(scene: Scene, seconds: float) -> Iterator[Removal]:
+    """What damaged files were before they were mended, and states that were put aside."""
+    layout = scene.store.layout
+    folder = os.path.basename(layout.directory)
+    files = [entry for entry in listed(layout.ledger) if entry.name.endswith(ASIDE)]
+    states = [entry for entry in listed(os.path.join(layout.root, ASIDE)) if entry.name.rpartition('-')[0] == folder]
+    for entry in (*files, *states):
+        if age(entry.path) >= seconds:
+            yield Removal('damaged state', entry.path, 'old; it was mended, or put aside, then')

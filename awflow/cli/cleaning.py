@@ -128,7 +128,8 @@ class Verdict:
         """For JSON."""
         told = [{'task': task_name(*task), 'outcome': how, 'why': why} for task, (how, why) in self.told.items()]
         crashed = [{'task': task_name(*task), 'outcome': 'crashed', 'why': self.why} for task in self.crashed]
-        return {**{name: getattr(self, name) or None for name in self._FIELDS}, 'recorded': [*crashed, *told]}
+        fields = {name: getattr(self, name) for name in self._FIELDS}
+        return {**fields, 'sign': self.sign or None, 'recorded': [*crashed, *told]}
 
 
 class Cleaning:
@@ -156,7 +157,9 @@ class Cleaning:
 
             self.removals += partial_outputs(scene, self.notes)
         if scene.state.damage:
-            self.notes.append(f'{len(scene.state.damage)} lines of journals are no records: a killed writer left them; no harm')
+            number = len(scene.state.damage)
+            lines = '1 line of a journal is no record' if number == 1 else f'{number} lines of journals are no records'
+            self.notes.append(f'{lines}: a killed writer left half of it; no harm')
 
     def __bool__(self) -> bool:
         return bool(self.removals or self.blocked or any(verdict.action != LEAVE for verdict in self.verdicts))

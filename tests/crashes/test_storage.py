@@ -46,7 +46,7 @@ def test_a_torn_last_line_is_told_does_no_harm_and_is_gone_after_cleaning(
     assert outcomes(status)['hold'] == {'succeeded': 1, 'crashed': 1}
     found = awflow('clean', '--dry-run', '--json').workflow
     assert [claim['state'] for claim in found['claims']] == ['dead']
-    assert found['notes'] == ['1 lines of journals are no records: a killed writer left them; no harm']
+    assert found['notes'] == ['1 line of a journal is no record: a killed writer left half of it; no harm']
     assert awflow('clean', '--yes').code == 0
     assert awflow('status', '--json').workflow['damage'] == []
     workspace.write('go', '')
@@ -106,6 +106,8 @@ def test_a_snapshot_without_its_end_is_closed_and_no_record_is_lost(workspace: W
     assert Path(f'{snapshot}.damaged').read_bytes() == broken
     assert awflow('clean', '--yes').out.splitlines()[-1] == 'Nothing to do.'
     assert workspace.again() == []
+    os.utime(f'{snapshot}.damaged', (1.0e9, 1.0e9))
+    assert awflow('clean', '--yes', '--older-than', '1y').out.splitlines()[-1].startswith('Done: removed 1 file')
 
 
 def test_a_snapshot_is_left_out_if_what_it_folded_is_still_there(workspace: Workspace, awflow: Command) -> None:
@@ -134,8 +136,13 @@ def test_a_state_from_which_nothing_can_be_saved_is_put_aside_not_deleted(
     assert awflow('clean', '--yes').code == 0
     (aside,) = (workspace.path / '.awflow' / '.damaged').iterdir()
     assert (aside / 'ledger' / snapshot.name).exists()
+    os.utime(aside, (1.0e9, 1.0e9))
     assert workspace.again() == ['last'], 'what outputs vouch for is adopted'
     assert ran(workspace)['hold[1]'] == 1
+    assert awflow('clean', '--yes').out.splitlines()[-1] == 'Nothing to do.'
+    assert aside.exists()
+    assert awflow('clean', '--yes', '--older-than', '1y').code == 0
+    assert not aside.exists()
 
 
 def test_a_damaged_state_is_not_put_aside_under_a_run_that_lives(held: Held, workspace: Workspace, awflow: Command) -> None:
