@@ -186,6 +186,8 @@ def _consequences(verdict: Verdict) -> list[str]:
     lines = [f'{_named([task])} {outcome}: {why}' for task, (outcome, why) in list(verdict.told.items())[:SHOWN]]
     if len(verdict.told) > SHOWN:
         lines.append(f'... and {len(verdict.told) - SHOWN} more that left the queue')
+    if verdict.action == LEAVE and verdict.missing:
+        return ['left alone as yet: without --dry-run the queue is asked once more, half a minute later']
     if verdict.action == LEAVE:
         hint = f', or end it with --force {verdict.jobs[0]} if you know that it is gone' if verdict.state == 'suspect' else ''
         return [f'left alone{hint}']

@@ -69,7 +69,9 @@ class Scene(Workflow):
         """Wait until tasks that left the queue without a word can be told to be gone."""
         if self.queue is not None and any(finding.missing for finding in self.queue.findings.values()):
             self.queue.look_again(self.state)
-            self.evidence.update((number, finding.evidence) for number, finding in self.queue.findings.items())
+            for number, finding in self.queue.findings.items():
+                self.evidence[number] = finding.evidence
+                self.gone.update((task, gone.called) for task, gone in finding.gone.items())
             self.state = self.store.read()
 
     def finding(self, number: int) -> Finding | None:
@@ -85,7 +87,7 @@ class Verdict:
     """
 
     _FIELDS = ('number', 'run', 'user', 'host', 'state', 'why', 'action', 'since', 'sign', 'total', 'ended', 'open')
-    __slots__ = (*_FIELDS, 'claim', 'crashed', 'jobs', 'queued', 'told')
+    __slots__ = (*_FIELDS, 'claim', 'crashed', 'jobs', 'missing', 'told')
 
     def __init__(self, scene: Scene, number: int, claim: Entry, forced: bool) -> None:
         found = scene.evidence[number]
@@ -95,13 +97,14 @@ class Verdict:
         self.run = claim.run
         self.user = claim.user
         self.host = str(owner.get('host', ''))
-        self.queued = bool(owner.get('queue'))
         self.jobs = list(claim.tasks)
         self.state = found.state
         self.why = found.why
         self.since = claim.time
         self.sign = last_sign(scene, number, claim) if found.state != DEAD else 0.0
         self.total = sum(len(claim.keys(job)) for job in claim.tasks)
+        finding = scene.finding(number)
+        self.missing = len(finding.missing) if finding is not None else 0  # tasks that may have left the queue
         self.told = _told(scene, number)
         begun = [(record.job, record.task) for record in scene.state.started(number)]
         self.crashed = [task for task in begun if task not in self.told]
