@@ -82,6 +82,8 @@ def clean(
         _print_json(root, found, damaged, done)
     elif done is not None:
         _tell(done, damaged)
+    elif any(found) or damaged:
+        click.echo('Nothing was changed.')
     if done is not None and any(each.failures for each in done):
         raise click.exceptions.Exit(1)
 
@@ -247,13 +249,16 @@ def _tell(done: Sequence[Done], damaged: Sequence[Damage]) -> None:
 
     ended = sum(len(each.ended) for each in done)
     removed = [removal for each in done for removal in each.removed]
-    cancelled = sum(len(each.cancelled) for each in done)
+    cancelled, recorded = sum(len(each.cancelled) for each in done), sum(each.recorded for each in done)
     parts = [f'ended {ended} claim{"s" * (ended != 1)}'] if ended else []
+    parts += [f'recorded {recorded} that left the queue'] if recorded else []
     parts += [f'cancelled {cancelled} in Slurm'] if cancelled else []
     parts += [f'removed {len(removed)} file{"s" * (len(removed) != 1)} ({size(sizes(removed))})'] if removed else []
     parts += (
         [f'mended {len(damaged)} damaged state{"s" * (len(damaged) != 1)}: look again with awflow clean'] if damaged else []
     )
-    click.echo(f'Done: {", ".join(parts) or "others were faster"}.')
-    for failure in (failure for each in done for failure in each.failures):
-        click.echo(f'awflow: {visible(failure)}', err=True)
+    failures = [failure for each in done for failure in each.failures]
+    if parts or not failures:
+        click.echo(f'Done: {", ".join(parts) or "others were faster"}.')
+    for failure in failures:
+        click.echo('\n'.join(visible(line) for line in f'awflow: {failure}'.splitlines()), err=True)

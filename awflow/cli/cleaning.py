@@ -233,11 +233,16 @@ def _forced(scene: Scene, job: str) -> list[int]:
 
 
 def refuse_unknown(scenes: Sequence[Scene], jobs: Collection[str]) -> None:
-    """StateError if nobody has claimed one of these jobs."""
-    claimed = {job for scene in scenes for claim in scene.state.claims.values() for job in claim.tasks}
+    """StateError if nobody has claimed one of these jobs, or if that is so in several workflows."""
+    claimed = {scene.name: {job for claim in scene.state.claims.values() for job in claim.tasks} for scene in scenes}
     for job in jobs:
-        if job not in claimed:
+        found = [name for name, of_workflow in claimed.items() if job in of_workflow]
+        if len(found) > 1:
+            raise StateError(
+                'several workflows have {_job}', 'Say which with --workflow.', workflows=', '.join(found), _job=job
+            )
+        if not found:
             raise StateError(
                 'no claim on {_job!r} is to be broken: nobody has claimed it', 'Name a job, without a value.',
-                claimed=', '.join(sorted(claimed)) or 'nothing', _job=job,
+                claimed=', '.join(sorted({job for found in claimed.values() for job in found})) or 'nothing', _job=job,
             )  # fmt: skip

@@ -31,9 +31,10 @@ TRIED = 5  # times that a claim is tried to be ended while others publish
 
 
 class Done:
-    """What was done, and what could not be."""
+    """What was done, and what could not be: a text for each, which may have several lines."""
 
     def __init__(self) -> None:
+        self.recorded = 0  # tasks that left the queue of a cluster
         self.removed: list[Removal] = []
         self.ended: list[int] = []
         self.cancelled: list[str] = []
@@ -41,7 +42,7 @@ class Done:
 
 
 def apply(shown: Cleaning, options: Options) -> Done:
-    """Do it. Raises AwflowError if a claim cannot be ended; what was done before stays done."""
+    """Do it, and go on where something cannot be done."""
     done = Done()
     root, name = shown.scene.store.layout.root, shown.scene.name
     paths = {removal.path for removal in shown.removals if removal.kind != 'output'}
@@ -49,17 +50,26 @@ def apply(shown: Cleaning, options: Options) -> Done:
     again.asked = options.asked
     fresh = Cleaning(Scene(root, name), again)
     _remove((removal for removal in fresh.removals if removal.path in paths), done)
-    numbers = {verdict.number for verdict in shown.verdicts if verdict.ends}
-    if any(verdict.action != LEAVE for verdict in shown.verdicts):
-        _settle(fresh.scene)
-        _end(fresh, numbers)
-        live = fresh.scene.store.read().claims
-        done.ended = sorted(number for number in numbers if number not in live)
-    _cancel(shown, done)
     outputs = {removal.path for removal in shown.removals if removal.kind == 'output'}
-    if outputs:
-        _remove_outputs(root, name, outputs, done)
+    try:
+        if any(verdict.action != LEAVE for verdict in shown.verdicts):
+            _end_all(shown, fresh, done)
+        _cancel(shown, done)
+        if outputs:
+            _remove_outputs(root, name, outputs, done)
+    except AwflowError as error:
+        done.failures.append(str(error))
     return done
+
+
+def _end_all(shown: Cleaning, fresh: Cleaning, done: Done) -> None:
+    """End the claims that were to be ended, record what is known of tasks that left the queue."""
+    numbers = {verdict.number for verdict in shown.verdicts if verdict.ends}
+    if _settle(fresh.scene):
+        done.recorded = sum(len(verdict.told) for verdict in fresh.verdicts)
+    _end(fresh, numbers)
+    live = fresh.scene.store.read().claims
+    done.ended = sorted(number for number in numbers if number not in live)
 
 
 def _remove(removals: Iterable[Removal], done: Done) -> None:
@@ -77,11 +87,12 @@ def _remove(removals: Iterable[Removal], done: Done) -> None:
             done.removed.append(removal)
 
 
-def _settle(scene: Scene) -> None:
-    """Publish what became of tasks that left the queue of a cluster."""
-    if scene.queue is not None and scene.queue.settle(_run('clean'), scene.state, patient=False):
-        scene.store.compact()
-        scene.state = scene.store.read()
+def _settle(scene: Scene) -> bool:
+    """Publish what became of tasks that left the queue of a cluster; whether there was something to publish."""
+    if scene.queue is None or not scene.queue.settle(_run('clean'), scene.state, patient=False):
+        return False
+    scene.state = scene.store.read()
+    return True
 
 
 def _run(verb: str) -> str:
@@ -104,12 +115,16 @@ def _end(now: Cleaning, numbers: set[int]) -> None:
             publish(scene, 'clean', (), why, Account({}))
         except StateLockedError:
             if attempt == TRIED - 1:
-                raise
+                raise _outpaced() from None
             scene.state = scene.store.read()
             continue
         if scene.state.damage:
             scene.store.compact(force=True)  # what is no record is not carried along
         return
+
+
+def _outpaced() -> StateLockedError:
+    return StateLockedError('claims could not be ended: other runs kept publishing', 'Look again: awflow clean')
 
 
 def _reason(verdict: Verdict) -> str:

@@ -57,14 +57,28 @@ def partial_outputs(workflow: Workflow, notes: list[str]) -> list[Partial]:
     directories = Directories(workflow.store)
     found = []
     for record, paths in _declared(workflow, crashed, directories, notes):
-        for path in paths:
-            if os.path.lexists(path):
-                why = _refusal(path, record, vouched)
-                if why:
-                    notes.append(f'{os.path.relpath(path)} of {task_name(record.job, record.task)} stays: {why}')
-                else:
-                    found.append(Partial(path, _evidence(path, record), record.job, record.task))
+        around = _around(workflow, directories.of(record.run))
+        for path in (path for path in paths if os.path.lexists(path)):
+            new, left = written(path, record.started - COARSE)
+            why = _refusal(path, vouched, around) or ('' if new else _too_old(record))
+            if why:
+                notes.append(f'{_said(path, record)} stays: {why}')
+            else:
+                if left:
+                    number = '1 file' if len(left) == 1 else f'{len(left)} files'
+                    notes.append(f'{_said(path, record)}: what is older in it stays ({number})')
+                parts = new if left else [path]
+                found += [Partial(part, _evidence(part, record), record.job, record.task) for part in parts]
     return found
+
+
+def _said(path: str, record: Record) -> str:
+    return f'{os.path.relpath(path)} of {task_name(record.job, record.task)}'
+
+
+def _around(workflow: Workflow, directory: str) -> list[str]:
+    """Where the state and the project lie: what holds one of those, or lies in the state, is no task's to lose."""
+    return [os.path.realpath(workflow.store.layout.root), os.path.realpath(directory)]
 
 
 def _crashed(workflow: Workflow) -> Iterator[Record]:
@@ -129,25 +143,48 @@ def _real(path: str) -> str:
     return os.path.join(os.path.realpath(head), tail)
 
 
-def _refusal(path: str, record: Record, vouched: dict[str, str]) -> str:
-    """Why an output is not to be removed, '' if it may be."""
+def _refusal(path: str, vouched: dict[str, str], around: list[str]) -> str:
+    """Why an output is not to be removed whatever its age, '' if it may be."""
     real = _real(path)
-    around = real
-    while around != os.path.dirname(around):
-        if around in vouched:
-            return f'{vouched[around]} succeeded and vouches for it'
-        around = os.path.dirname(around)
+    state = around[0]
+    if any(place == real or place.startswith(real.rstrip(os.sep) + os.sep) for place in around):
+        return 'the state or the project lies in it'
+    if real.startswith(state + os.sep):
+        return 'it lies in the state'
+    place = real
+    while place != os.path.dirname(place):
+        if place in vouched:
+            return f'{vouched[place]} succeeded and vouches for it'
+        place = os.path.dirname(place)
     within = next((other for other in vouched if other.startswith(real + os.sep)), None)
     if within is not None:
         return f'{vouched[within]} succeeded and vouches for {os.path.relpath(within, real)} in it'
-    if newest(path) < record.started - COARSE:
-        return f'it is older than the attempt, which began {moment(record.started, time())}'
     return ''
+
+
+def _too_old(record: Record) -> str:
+    return f'it is older than the attempt, which began {moment(record.started, time())}'
 
 
 def _evidence(path: str, record: Record) -> str:
     began, written = moment(record.started, time()), moment(newest(path), time())
     return f'declared; last written {written}, after the attempt that crashed had begun ({began})'
+
+
+def written(path: str, since: float) -> tuple[list[str], list[str]]:
+    """The files that are an output, or lie in it: those last written since then, and those that were not."""
+    new: list[str] = []
+    left: list[str] = []
+    places = [path]
+    while places:
+        place = places.pop()
+        if os.path.isdir(place) and not os.path.islink(place):
+            inside = sorted(os.listdir(place))
+            places += [os.path.join(place, name) for name in inside]
+            if inside:
+                continue
+        (new if newest(place) >= since else left).append(place)
+    return new, left
 
 
 def newest(path: str) -> float:

@@ -228,6 +228,56 @@ def test_a_directory_that_is_declared_goes_as_a_whole(workspace: Workspace, awfl
     assert (workspace.exists('made'), workspace.exists('undeclared')) == (False, True)
 
 
+def test_of_a_directory_that_held_files_before_only_what_the_attempt_wrote_goes(workspace: Workspace, awflow: Command) -> None:
+    (workspace.path / 'made').mkdir()
+    aged(workspace.write('made/mine', 'of the user'), 1.0)
+    workspace.script("""
+        @outputs('made')
+        @job
+        def make():
+            os.makedirs('made/deep')
+            open('made/deep/part', 'w').write('half')
+            os.kill(os.getpid(), signal.SIGKILL)
+        schedule(make, prune=False)
+    """)
+    assert workspace.run().outcomes == {'make': 'crashed'}
+    assert removed(awflow, '--outputs') == {'made/deep/part': 'output'}
+    assert notes(awflow, '--outputs') == ['made of make: what is older in it stays (1 file)']
+    assert awflow('clean', '--yes', '--outputs').code == 0
+    assert (workspace.read('made/mine'), workspace.exists('made/deep/part')) == ('of the user', False)
+
+
+@pytest.mark.parametrize('path', ['.', '..', '.awflow', '.awflow/flow/ledger'])
+def test_whatever_is_declared_neither_the_state_nor_the_project_is_removed(
+    workspace: Workspace, awflow: Command, path: str
+) -> None:
+    workspace.script(f"""
+        @outputs({path!r})
+        @job
+        def make(): os.kill(os.getpid(), signal.SIGKILL)
+        schedule(make, prune=False)
+    """)
+    assert workspace.run().outcomes == {'make': 'crashed'}
+    assert removed(awflow, '--outputs') == {}
+    (note,) = notes(awflow, '--outputs')
+    assert note.endswith(('stays: the state or the project lies in it', 'stays: it lies in the state'))
+
+
+def test_of_a_link_the_link_goes_and_not_what_it_leads_to(workspace: Workspace, awflow: Command) -> None:
+    workspace.write('precious', 'x')
+    workspace.script("""
+        @outputs('link')
+        @job
+        def make():
+            os.symlink('precious', 'link')
+            os.kill(os.getpid(), signal.SIGKILL)
+        schedule(make)
+    """)
+    assert workspace.run().outcomes == {'make': 'crashed'}
+    assert awflow('clean', '--yes', '--outputs').code == 0
+    assert (workspace.exists('precious'), os.path.lexists(workspace.path / 'link')) == (True, False)
+
+
 def test_where_the_payload_is_gone_it_is_said_that_outputs_are_not_known(
     held: Held, workspace: Workspace, awflow: Command
 ) -> None:
@@ -401,6 +451,15 @@ def test_only_the_workflow_that_is_named_is_cleaned(held: Held, workspace: Works
     assert store(workspace.path).read().claims
     assert awflow('clean', '--yes', '--workflow', 'flow').code == 0
     assert (bool(store(workspace.path).read().claims), bool(other.read().claims)) == (False, True)
+
+
+def test_a_job_whose_claim_is_to_be_broken_in_several_workflows_is_asked_for(
+    held: Held, workspace: Workspace, awflow: Command
+) -> None:
+    other = Store(str(workspace.path / '.awflow'), 'other')
+    assert other.publish(run='r', expected=other.read(), tasks={'hold': ['-']})
+    said = awflow('clean', '--yes', '--force', 'hold')
+    assert (said.code, 'Say which with --workflow' in said.err, 'flow, other' in said.err) == (1, True, True), said
 
 
 def test_it_is_found_from_a_directory_below(held: Held, workspace: Workspace, awflow: Command) -> None:
