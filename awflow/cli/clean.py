@@ -21,9 +21,9 @@ UNITS = {'s': 1, 'min': 60, 'm': 60, 'h': 3600, 'd': 86400, 'w': 7 * 86400, 'y':
 SHOWN = 4  # tasks, files or folders named of a group
 
 EPILOG = """\b
-Examples: awflow clean                        shows what it would do, and asks
+Examples: awflow clean                        # shows what it would do, and asks
           awflow clean --yes --older-than 30d
-          awflow clean --force fit            a run of another host is gone, you know it
+          awflow clean --force fit            # a run on another host is gone, as you know
 
 Exit status: 0 done, nothing to do, or only shown (--dry-run); 1 not done, in whole or in part: the reason is said.
 """
