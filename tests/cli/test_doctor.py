@@ -143,8 +143,8 @@ def test_a_truncated_snapshot_is_named_with_its_cure(ran: Any, examined: Any, sh
     assert done.code == 1
     problem = 'too short' if share < 0.1 else 'the checksum does not fit'
     assert text_of(done, 'state').startswith(
-        f'unfit .awflow/flow/ledger/2.snapshot: {problem} Restore the file from a backup. If there is none, move '
-        f'{ran.directory}/.awflow/flow away: the next run starts afresh'
+        f'unfit .awflow/flow/ledger/2.snapshot: {problem} Restore the file from a backup. If there is none, `awflow clean` '
+        'saves what can be saved'
     )
     assert done.lines[-1] == 'not fit: state'
 

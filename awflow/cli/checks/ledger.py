@@ -8,7 +8,6 @@ writing, and every damage is named with what can be done about it.
 from __future__ import annotations
 
 import errno
-import os
 
 from awflow.state.journal import parse
 from awflow.state.ledger import Entry, Listing, claim_name, snapshot_name
@@ -167,8 +166,8 @@ def inspect(layout: Layout, disk: Disk) -> Inspection:
 def damages(found: Inspection, layout: Layout, disk: Disk) -> list[Damage]:
     """What is damaged, each with the best that can be done."""
     restore = (
-        f'Restore the file from a backup. If there is none, move {layout.directory} away: the next run starts afresh, '
-        'and adopts what its conditions and outputs vouch for.'
+        'Restore the file from a backup. If there is none, `awflow clean` saves what can be saved, or puts the state aside: '
+        'then the next run starts afresh, and adopts what its conditions and outputs vouch for.'
     )
     spare = _spare(found, layout, disk)
     return [
@@ -185,7 +184,7 @@ def _spare(found: Inspection, layout: Layout, disk: Disk) -> str:
     without = Inspection(layout, disk, Listing(other for other in disk.listdir(layout.ledger) if other != name))
     if without.damage or (not without.floor and not _complete(without)):
         return ''
-    return f'Remove it (mv {os.path.join(layout.ledger, name)} /tmp): what it says still stands in older files.'
+    return '`awflow clean` leaves it out: what it says still stands in older files.'
 
 
 def _complete(found: Inspection) -> bool:
