@@ -223,7 +223,7 @@ def _show_removals(out: Console, removals: Sequence[Removal]) -> None:
     groups: dict[tuple[str, str], list[Removal]] = {}
     for removal in removals:
         if removal.task:
-            out.print(f'remove {visible(relpath(removal.path))} ({size(removal.size)}), output of {visible(removal.task)}: '
+            out.print(f'remove {visible(relpath(removal.path))} ({size(removal.size)}), of {visible(removal.task)}: '
                       f'{visible(removal.why)}', soft_wrap=True)  # fmt: skip
         else:
             groups.setdefault((removal.kind, removal.why), []).append(removal)

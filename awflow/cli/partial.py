@@ -168,7 +168,7 @@ def _too_old(record: Record) -> str:
 
 def _evidence(path: str, record: Record) -> str:
     began, written = moment(record.started, time()), moment(newest(path), time())
-    return f'declared; last written {written}, after the attempt that crashed had begun ({began})'
+    return f'begun {began}, written {written}'
 
 
 def written(path: str, since: float) -> tuple[list[str], list[str]]:

@@ -164,7 +164,7 @@ def test_partial_outputs_are_listed_one_by_one_and_only_with_outputs(held: Held,
     held.kill()
     assert removed(awflow) == {}
     shown = awflow('clean', '--dry-run', '--outputs').out
-    assert 'remove out-1 (4 bytes), output of hold[1]: declared; last written ' in shown
+    assert 'remove out-1 (4 bytes), of hold[1]: begun ' in shown
     assert removed(awflow, '--outputs') == {'out-1': 'output'}
     assert awflow('clean', '--yes', '--outputs').code == 0
     assert (workspace.exists('out-0'), workspace.exists('out-1')) == (True, False)
