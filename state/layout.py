@@ -158,17 +158,18 @@ def no_links(path: str) -> StateAccessError:
     )
 
 
-def check_access(layout: Layout, disk: Disk) -> None:
+def check_access(layout: Layout, disk: Disk, strangers: bool = False) -> None:
     """Refuse a state that others could write to, or that a newer awflow wrote; one that is not there is in order.
 
-    Its payloads and results are pickles: who may write them may run code as whoever reads them.
+    Its payloads and results are pickles: who may write them may run code as whoever reads them. Who only looks, and unpickles
+    nothing, may look at the state of `strangers`.
     """
     with accessing('read', layout.root):
         if not _is_directory(layout.root, disk):
             return
         _refuse_newer(layout, disk)
         for directory in (layout.root, layout.directory):
-            if os.environ.get('AWFLOW_SHARED') != '1' and _is_directory(directory, disk):
+            if not strangers and os.environ.get('AWFLOW_SHARED') != '1' and _is_directory(directory, disk):
                 _refuse_strangers(directory, disk.stat(directory))
 
 

@@ -60,9 +60,10 @@ class _Kept:
 class Reader:
     """Reads one workflow's state, again and again."""
 
-    __slots__ = ('_checked', '_kept', '_wanted', 'disk', 'layout', 'tell')
+    __slots__ = ('_checked', '_kept', '_wanted', 'disk', 'layout', 'looking', 'tell')
 
     def __init__(self, layout: Layout, disk: Disk, wanted: Callable[[bytes], bool] | None = None) -> None:
+        self.looking = False  # nothing is going to be unpickled: whose state it is does not matter
         self.tell: Callable[[str], None] | None = None  # somebody to whom to say what is waited for
         self.layout = layout
         self.disk = disk
@@ -73,7 +74,7 @@ class Reader:
     def read(self) -> State:
         """The state as it is now; StateCorruptError if it cannot be read for `PATIENCE` seconds."""
         if not self._checked:
-            check_access(self.layout, self.disk)
+            check_access(self.layout, self.disk, self.looking)
             self._checked = True
         with accessing('read', self.layout.directory):
             return self._patiently()

@@ -127,7 +127,7 @@ class Salvage:
 
     def _problem(self, disk: Disk) -> StateCorruptError | None:
         try:
-            Store(self.layout.root, self.layout.workflow, disk).read()
+            Store(self.layout.root, self.layout.workflow, disk, looking=True).read()
         except StateCorruptError as error:
             return error
         return None

@@ -45,6 +45,7 @@ class Store:
         witness: Witness | None = None,
         wanted: Callable[[bytes], bool] | None = None,
         tell: Callable[[str], None] | None = None,
+        looking: bool = False,
     ) -> None:
         self.layout = Layout(root, workflow)
         self.disk = disk or Disk()
@@ -52,6 +53,7 @@ class Store:
         self._witness = witness  # who can tell whether a claim lives that outlives the process which published it
         self._reader = Reader(self.layout, self.disk, wanted)
         self._reader.tell = tell  # to whom to say what is waited for
+        self._reader.looking = looking
         self._granted: list[Grant] = []
 
     def read(self) -> State:

@@ -71,7 +71,8 @@ def clean(
     if as_json and not (yes or dry_run):
         raise click.UsageError('--json does not ask: add --dry-run or --yes')
     options = Options(outputs, orphans, older, force)
-    scenes, damaged = _scenes(root, chosen(root, workflow))
+    looking = dry_run and not (outputs or orphans)  # for those, code of the user's is asked
+    scenes, damaged = _scenes(root, chosen(root, workflow), looking)
     if not damaged:
         refuse_unknown(scenes, force)
     found = [Cleaning(scene, options, patient=not dry_run) for scene in scenes]
@@ -88,7 +89,7 @@ def clean(
         raise click.exceptions.Exit(1)
 
 
-def _scenes(root: str, names: Sequence[str]) -> tuple[list[Scene], list[Damage]]:
+def _scenes(root: str, names: Sequence[str], looking: bool) -> tuple[list[Scene], list[Damage]]:
     """The workflows, and those that cannot be read."""
     from awflow.cli.cleaning import Scene
     from awflow.errors import StateCorruptError
@@ -96,7 +97,7 @@ def _scenes(root: str, names: Sequence[str]) -> tuple[list[Scene], list[Damage]]
     scenes, damaged = [], []
     for name in names:
         try:
-            scenes.append(Scene(root, name))
+            scenes.append(Scene(root, name, looking))
         except StateCorruptError as error:  # noqa: PERF203  a few workflows at most
             from awflow.cli.damaged import Damage
 

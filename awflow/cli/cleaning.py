@@ -50,9 +50,9 @@ class Scene(Workflow):
 
     __slots__ = ('queue',)
 
-    def __init__(self, root: str, name: str) -> None:
+    def __init__(self, root: str, name: str, looking: bool = False) -> None:
         self.queue: Reconciliation | None = None
-        super().__init__(root, name)
+        super().__init__(root, name, looking)
 
     def _in_queue(self, state: State, submitters: Mapping[int, Evidence]) -> Mapping[int, Evidence]:
         from awflow.backends.slurm.reconcile import Reconciliation

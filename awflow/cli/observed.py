@@ -27,14 +27,17 @@ NOT_STARTED = 'not started'  # a run planned it and ended without coming to it, 
 
 
 class Workflow:
-    """A state as read, with the evidence on the owners of its live claims."""
+    """A state as read, with the evidence on the owners of its live claims.
+
+    `looking` is for who neither changes nor unpickles anything: then it may be the state of another user.
+    """
 
     __slots__ = ('evidence', 'gone', 'name', 'state', 'store', 'with_planned')
 
-    def __init__(self, root: str, name: str) -> None:
+    def __init__(self, root: str, name: str, looking: bool = False) -> None:
         self.name = name
         self.with_planned = False  # whether tasks count that were planned and never started
-        self.store = Store(root, name, witness=self._in_queue, tell=_say)
+        self.store = Store(root, name, witness=self._in_queue, tell=_say, looking=looking)
         self.look()
 
     def look(self) -> None:

@@ -273,6 +273,20 @@ def test_a_state_that_may_only_be_read_is_shown_and_not_changed(reachable: Works
     assert awflow('clean', '--yes', cwd=reachable.path).code == 0
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason='only root can make a state that belongs to somebody else')
+def test_the_state_of_another_user_may_be_looked_at_and_its_code_is_not_run(reachable: Workspace, awflow: Command) -> None:
+    held = Held(reachable)
+    held.kill()
+    held.close()
+    for path in [reachable.path, *reachable.path.rglob('*')]:
+        os.chown(path, 4321, 4321)
+    shown = awflow('clean', '--dry-run', '--older-than', '1d', cwd=reachable.path)
+    assert (shown.code, 'dead: ' in shown.out) == (0, True), shown
+    for options in (['--dry-run', '--outputs'], ['--dry-run', '--orphans'], ['--yes']):
+        refused = awflow('clean', *options, cwd=reachable.path)
+        assert (refused.code, 'is not yours alone' in refused.err) == (1, True), (options, refused)
+
+
 def test_a_state_that_may_not_be_read_is_said_to_be_so(reachable: Workspace, awflow: Command) -> None:
     reachable.script("""
         @job
