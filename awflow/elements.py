@@ -6,12 +6,50 @@ from awflow.errors import DefinitionError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from awflow.arrays import Array
 
+    Keys = Sequence[str]
+else:
+    Keys = object  # importing the real one takes longer than reading the keys of a big array
+
 SINGLE = '-'  # the key of the one task of a job without array
 LONGEST = 60  # characters of a key that is spelled out; longer ones are named by digest
+
+
+class Numbers(Keys):
+    """The keys of a range, each spelled when it is asked for: a million of them are no objects."""
+
+    __slots__ = ('range',)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, numbers: range) -> None:
+        self.range = numbers
+
+    def __len__(self) -> int:
+        return len(self.range)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, self.range)
+
+    def __getitem__(self, at: Any) -> Any:
+        return list(map(str, self.range[at])) if isinstance(at, slice) else str(self.range[at])
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.row(key) is not None
+
+    def __eq__(self, other: object) -> bool:
+        return self.range == other.range if isinstance(other, Numbers) else list(self) == other
+
+    def row(self, key: str) -> int | None:
+        """The position of a key, None if it is not one of them."""
+        digits = key.removeprefix('-')
+        if not (digits.isdecimal() and digits.isascii()) or len(digits) > LONGEST:
+            return None
+        number = int(key)
+        return self.range.index(number) if str(number) == key and number in self.range else None
 
 
 def key_of(value: object) -> str:
@@ -32,7 +70,7 @@ def keys_of(job: str, array: Array | None) -> Sequence[str]:
         return [SINGLE]
     names = array.values if array.labels is None else array.labels
     if isinstance(names, range):
-        return list(map(str, names))
+        return Numbers(names)
     keys = [key_of(name) for name in names]
     if array.unordered:
         _sort(array, keys)

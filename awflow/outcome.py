@@ -8,10 +8,34 @@ from xxhash import xxh3_128, xxh3_128_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, Final
 
-UNKNOWN: Final = bytes(16)  # the outcome of a task that never ran: equal only to itself
+WIDTH: Final = 16  # bytes
+UNKNOWN: Final = bytes(WIDTH)  # the outcome of a task that never ran: equal only to itself
+
+
+class Ends:
+    """The outcomes of a job's tasks, by row; 16 bytes each and no objects."""
+
+    __slots__ = ('column',)
+
+    def __init__(self, rows: int) -> None:
+        self.column = bytearray(WIDTH * rows)
+
+    def __len__(self) -> int:
+        return len(self.column) // WIDTH
+
+    def __getitem__(self, row: int) -> bytes:
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return bytes(self.column[WIDTH * row : WIDTH * row + WIDTH])
+
+    def __setitem__(self, row: int, end: bytes) -> None:
+        self.column[WIDTH * row : WIDTH * row + WIDTH] = end
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self[row] for row in range(len(self)))
 
 
 def outcome_digest(outputs: Mapping[str, Sequence[Any]], result: str | None) -> str:
@@ -25,9 +49,11 @@ def outcome_digest(outputs: Mapping[str, Sequence[Any]], result: str | None) -> 
     return digest.hexdigest()
 
 
-def job_end(ends: Sequence[bytes]) -> bytes:
+def job_end(ends: Sequence[bytes] | Ends) -> bytes:
     """The outcome of a job: its elements' in array order; of a single task, its own."""
-    return ends[0] if len(ends) == 1 else xxh3_128_digest(b''.join(ends))
+    if len(ends) == 1:
+        return ends[0]
+    return xxh3_128_digest(ends.column if isinstance(ends, Ends) else b''.join(ends))
 
 
 def skipped_end(upstreams: Sequence[bytes]) -> bytes:

@@ -16,16 +16,26 @@ sweeping down and up the graph until nothing changes finds it.
 from __future__ import annotations
 
 from awflow.edges import answer, decide
-from awflow.outcome import UNKNOWN, job_end, skipped_end
+from awflow.outcome import Ends, job_end, skipped_end
 from awflow.reasons import FRESH, IN_FLIGHT, MAYBE, MISSING, OUTDATED, SKIPPED, Reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
 # What a survey says of a task alone (Facts.base), and where the plan puts it (Planned.mark).
 FRESH_ROW, MISSING_ROW, OUTDATED_ROW, ELSEWHERE_ROW = range(4)
 OUT, IN, SKIP, ELSEWHERE = range(4)
+SETTLED, TOLD = 1, 2  # of Facts.settled: fresh and like the others; not fresh, though the reasons are known already
+
+
+def places_of(column: bytes | bytearray, value: int) -> Iterator[int]:
+    """Where a column has this value."""
+    row = column.find(value)
+    while row >= 0:
+        yield row
+        row = column.find(value, row + 1)
 
 
 class Link:
@@ -45,8 +55,51 @@ class Link:
         return self.name if self.status == 'success' else f'{self.name}?{self.status}'
 
 
+class Used:
+    """The upstream outcomes that records name, by component, for the rows that have a record.
+
+    Rows say it by themselves, or `settled` rows by a column of numbers into `contexts`; what those say beside that, if their
+    edges go element by element, is asked of `alone`.
+    """
+
+    __slots__ = ('alone', 'by_row', 'column', 'contexts', 'settled')
+
+    def __init__(self) -> None:
+        self.by_row: dict[int, Mapping[str, str]] = {}
+        self.settled: bytearray | None = None
+        self.column: Sequence[int] = ()
+        self.contexts: Mapping[int, Mapping[str, str]] = {}
+        self.alone: Callable[[int], Mapping[str, str]] | None = None
+
+    def __setitem__(self, row: int, used: Mapping[str, str]) -> None:
+        self.by_row[row] = used
+
+    def get(self, row: int, default: Any = None) -> Any:
+        """Of a row; the default without a record."""
+        found = self.by_row.get(row)
+        if found is None and self.settled is not None and self.settled[row] == SETTLED:
+            found = self.contexts[self.column[row]] if self.alone is None else self.alone(row)
+        return default if found is None else found
+
+    def examples(self, among: bytearray) -> Iterator[tuple[int, int]]:
+        """Of the rows marked SETTLED, one for each number of a context, with that number."""
+        first = among.find(SETTLED)
+        if first >= 0 and len(self.contexts) == 1:
+            yield first, self.column[first]
+            return
+        seen: set[int] = set()
+        for row in places_of(among, SETTLED):
+            if (number := self.column[row]) not in seen:
+                seen.add(number)
+                yield row, number
+
+
 class Facts:
-    """What a survey found of one job. Sequences have an element a task, in array order."""
+    """What a survey found of one job. Sequences have an element a task, in array order.
+
+    Of `settled` rows (if it is not None) those marked SETTLED are fresh, and alike in all that the plan asks, but for the
+    outcomes that they used.
+    """
 
     __slots__ = (
         'base',
@@ -60,6 +113,7 @@ class Facts:
         'never',
         'reasons',
         'scheduled',
+        'settled',
         'used',
     )
 
@@ -71,13 +125,12 @@ class Facts:
         self.scheduled = False
         self.declares_outputs = False
         self.base = bytearray(len(keys))
-        self.ends: list[bytes] = [UNKNOWN] * len(keys)  # the outcome on record, or of the adoption
+        self.settled: bytearray | None = None
+        self.ends = Ends(len(keys))  # the outcome on record, or of the adoption
         self.never: set[int] = set()  # rows of which nothing is on record
         self.reasons: dict[int, Sequence[Reason]] = {}
         self.late: dict[int, Sequence[Reason]] = {}  # differences that count only if no upstream runs: it may undo them
-        self.used: dict[
-            int, Mapping[str, str]
-        ] = {}  # upstream outcomes on record, by component; rows without a record have none
+        self.used = Used()
 
 
 class Planned:
@@ -99,7 +152,19 @@ class Planned:
 
     def rows(self, mark: int = IN) -> Iterator[int]:
         """The rows marked so."""
-        return (row for row, m in enumerate(self.mark) if m == mark)
+        return places_of(self.mark, mark)
+
+    def told(self) -> Iterable[int]:
+        """The rows of which there is something to say, in order."""
+        facts = self.facts
+        if self.untouched and not facts.reasons and MISSING_ROW not in facts.base:
+            return ()
+        return [row for row, marks in enumerate(zip(self.mark, facts.base, strict=True)) if any(marks) or row in facts.reasons]
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no row is marked."""
+        return self.mark.count(OUT) == len(self.mark)
 
     def succeeded(self, row: int) -> bool | None:
         """How a row counts for edges while nothing runs; None if undecided."""
@@ -119,9 +184,8 @@ class Plan:
         self._whole: list[tuple[bool | None, bool, bytes]] = []  # of each job: succeeded, running, outcome
         self._sure: list[bool] = []  # of each job: whether some of it surely runs
         for planned in self.jobs:
-            for row, base in enumerate(planned.facts.base):
-                if base == ELSEWHERE_ROW:
-                    planned.mark[row] = ELSEWHERE
+            for row in places_of(planned.facts.base, ELSEWHERE_ROW):
+                planned.mark[row] = ELSEWHERE
         while self._down() | self._up():
             pass
         self._explain()
@@ -134,27 +198,55 @@ class Plan:
         self._whole = []
         for planned in self.jobs:
             facts, mark = planned.facts, planned.mark
-            if facts.links or any(facts.base):
-                for row in range(len(mark)):
-                    if mark[row] in (IN, ELSEWHERE):
-                        continue
-                    new = self._place(facts, row)
-                    changed |= new != mark[row]
-                    if mark[row] == SKIP:
-                        facts.ends[row] = planned.stood.pop(row)
-                    mark[row] = new
-                    if new == SKIP:
-                        planned.stood[row] = facts.ends[row]
-                        facts.ends[row] = skipped_end([self.end_of(link, row) for link in facts.links])
+            for row in self._in_question(planned):
+                if mark[row] in (IN, ELSEWHERE):
+                    continue
+                new = self._place(facts, row)
+                changed |= new != mark[row]
+                if mark[row] == SKIP:
+                    facts.ends[row] = planned.stood.pop(row)
+                mark[row] = new
+                if new == SKIP:
+                    planned.stood[row] = facts.ends[row]
+                    facts.ends[row] = skipped_end([self.end_of(link, row) for link in facts.links])
             running = IN in mark or ELSEWHERE in mark
             self._whole.append((self._job_succeeded(planned), running, job_end(facts.ends)))
         return changed
 
+    def _in_question(self, planned: Planned) -> Iterable[int]:
+        """The rows whose place has to be found one by one: all, but for settled ones that stay where they are."""
+        facts = planned.facts
+        if not facts.links and facts.base.count(FRESH_ROW) == len(facts.base):
+            return ()
+        if facts.settled is None or SKIP in planned.mark:
+            return range(len(planned.mark))
+        alike = bytearray(facts.settled)
+        for link in facts.links:
+            if link.partners is not None:
+                self._set_apart(alike, link.partners, self.jobs[link.upstream])
+        if facts.links:
+            leaving = {number for row, number in facts.used.examples(alike) if self._place(facts, row) != OUT}
+            for row in places_of(facts.settled, SETTLED) if leaving else ():
+                if facts.used.column[row] in leaving:
+                    alike[row] = 0
+        return [row for other in (0, TOLD) for row in places_of(alike, other)]
+
+    def _set_apart(self, alike: bytearray, partners: Sequence[int], upstream: Planned) -> None:
+        """Rows whose partner is not settled and out are not like the others."""
+        settled = upstream.facts.settled
+        if settled is not None and upstream.untouched and settled.count(SETTLED) == len(settled):
+            return
+        for row, partner in enumerate(partners):
+            if upstream.mark[partner] != OUT or settled is None or settled[partner] != SETTLED:
+                alike[row] = 0
+
     def _job_succeeded(self, planned: Planned) -> bool | None:
-        if not any(planned.mark) and not planned.facts.never:
-            return True
-        answers = {planned.succeeded(row) for row in range(len(planned.mark))}
-        return None if None in answers else False not in answers
+        facts, mark = planned.facts, planned.mark
+        if IN in mark or ELSEWHERE in mark:
+            return None
+        if any(mark[row] == OUT and facts.base[row] != FRESH_ROW for row in facts.never):
+            return None
+        return SKIP not in mark
 
     def _place(self, facts: Facts, row: int) -> int:
         links = facts.links
@@ -232,7 +324,8 @@ class Plan:
     def _explain(self) -> None:
         for planned in self.jobs:
             facts = planned.facts
-            for row, mark in enumerate(planned.mark):
+            for row in planned.told():
+                mark = planned.mark[row]
                 if mark == IN:
                     planned.kinds[row], planned.reasons[row] = self._verdict(planned, row)
                 elif mark == SKIP:

@@ -14,12 +14,12 @@ from awflow.plan import Link, Plan
 from awflow.sources import Sources
 from awflow.state.record import Record
 from awflow.state.store import Store
-from awflow.subject import Subject, condition_components
+from awflow.subject import BIG, Subject, condition_components
 from awflow.survey import Survey
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import Any
 
     from awflow.backends.payload import Definition
@@ -159,6 +159,13 @@ class Planner:
             if definition_site(job.function) in ancestors:
                 raise CycleError('job {job!r} is scheduled by a task of its own, which would wait for itself', '', job=job.name)
 
+    def confirm(self, state: State) -> None:
+        """Keep how the files of big arrays look that hold what this state says."""
+        if any(len(subject.keys) >= BIG for subject in self.subjects):
+            from awflow.confirming import confirm
+
+            confirm(self.survey, state)
+
     def notes(self, plan: Plan) -> list[str]:
         """What the fingerprints warn of, for the jobs that run."""
         found = []
@@ -296,10 +303,10 @@ def _definition(name: str, job: Job, edges: list[tuple[str, str, bool]]) -> Defi
     )  # fmt: skip
 
 
-def _partners(subject: Subject, upstream: Subject) -> list[int]:
+def _partners(subject: Subject, upstream: Subject) -> Sequence[int]:
     """The row of the upstream's element of the same key, for every element."""
-    if list(subject.keys) == list(upstream.keys):
-        return list(range(len(subject.keys)))
+    if subject.keys == upstream.keys or list(subject.keys) == list(upstream.keys):
+        return range(len(subject.keys))
     rows = {key: row for row, key in enumerate(upstream.keys)}
     missing = [key for key in subject.keys if key not in rows]
     if missing:

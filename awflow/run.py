@@ -216,6 +216,8 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
                 break
         if pool is not None:
             _drive(run, planner, plan, grant, pool, workers, fail_fast, progress)
+        elif planner.survey.unconfirmed:
+            planner.confirm(planner.store.read() if adopted else state)
     finally:
         if pool is not None:
             pool.close()
@@ -315,6 +317,7 @@ def _drive(
         store.finish(run.id)
         sweep(store)
         planner.digests.confirm(planner.survey.made)
+        planner.confirm(store.read())
         for text in session.linter.lines() if session.linter is not None else ():
             display.note(text)
 

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from xxhash import xxh3_128_hexdigest
 
-from awflow.elements import SINGLE, keys_of
+from awflow.elements import SINGLE, Numbers, keys_of
 from awflow.errors import DefinitionError
 from awflow.identity import paths_digest, with_parts
 from awflow.specs import expand_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Final
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Final
 
     from awflow.fingerprint import Fingerprint, Fingerprinter
     from awflow.job import Job
     from awflow.plan import Link
     from awflow.state.rows import Rows
+    from awflow.templates import Template
 
 CONDITION: Final = 'postcondition '  # what the names of components of postconditions begin with
+BIG: Final = 1  # tasks from which on an array is looked at by column, not element by element
 
 
 class Subject:
     """A job of a schedule, by number. `rows` is None if the state knows nothing of it."""
 
     __slots__ = (
-        'above', 'code', 'components', 'forced', 'job', 'keys', 'links', 'name', 'number', 'outputs', 'pruning', 'reads',
-        'rows', 'scheduled',
+        '_places', 'above', 'code', 'components', 'forced', 'input_templates', 'job', 'keys', 'links', 'name', 'number',
+        'output_templates', 'outputs', 'pruning', 'reads', 'rows', 'scheduled', 'texts',
     )  # fmt: skip
 
     def __init__(
@@ -44,12 +46,44 @@ class Subject:
         self.above: set[int] = set()  # numbers of all ancestors
         # names of jobs whose results its code reads, as far as their own names go
         self.reads = frozenset(other.name for other, otherwise in print_.jobs.values() if not otherwise)
-        self.outputs: dict[int, list[str]] = {}  # row -> declared paths, where there are any
+        self.texts: Sequence[object] | None = None  # what stands for '{i}', where paths are told by template
+        self.input_templates: list[tuple[Template, bool]] | None = None  # with whether size and time are enough
+        self.output_templates: list[Template] | None = None
+        self._places: dict[object, int] | None = None
         self.scheduled = False
         self.forced = False
         self.pruning = True
+        if job.array is not None and len(self.keys) >= BIG:
+            self._look_for_templates()
+        # row -> declared paths, where there are any
+        self.outputs: dict[int, list[str]] | Outputs = {}
         if job.output_specs:
-            self.outputs = {row: self._outputs(row) for row in range(len(self.keys))}
+            lazily = self.output_templates is not None
+            self.outputs = Outputs(self) if lazily else {row: self.paths(row) for row in range(len(self.keys))}
+
+    def _look_for_templates(self) -> None:
+        from awflow.templates import template, texts_of
+
+        job, array = self.job, self.job.array
+        assert array is not None, 'only elements of an array have texts'
+        self.texts = texts_of(array) if job.input_specs or job.output_specs else ()
+        if self.texts is None:
+            return
+        numeric = isinstance(array.values, range) and array.labels is None
+        outputs = [template(spec.what, numeric) for spec in job.output_specs]
+        inputs = [(template(spec.what, numeric), spec.stat) for spec in job.input_specs]
+        if None not in outputs:
+            self.output_templates = [found for found in outputs if found is not None]
+        if all(found is not None for found, _ in inputs):
+            self.input_templates = [(found, stat) for found, stat in inputs if found is not None]
+
+    def row_of_text(self, text: str) -> int | None:
+        """The row whose paths have this text for '{i}', None if there is none."""
+        if isinstance(self.keys, Numbers):
+            return self.keys.row(text)
+        if self._places is None:
+            self._places = {known: row for row, known in enumerate(self.texts or ())}
+        return self._places.get(text)
 
     def value(self, row: int) -> object:
         """What the task is called with."""
@@ -59,7 +93,8 @@ class Subject:
         """What '{i}' stands for in its paths."""
         return SINGLE if self.job.array is None else self.job.array.name(row)
 
-    def _outputs(self, row: int) -> list[str]:
+    def paths(self, row: int) -> list[str]:
+        """The paths that a task declares to make."""
         return expand_outputs(self.job.output_specs, self.value(row), self.title(row), self.name)
 
     def own(self, row: int, inputs: Mapping[str, str], upstream: Mapping[str, str]) -> dict[str, str]:
@@ -72,6 +107,38 @@ class Subject:
         if row in self.outputs:
             own['output paths'] = paths_digest(self.outputs[row])
         return with_parts(own, inputs, upstream)
+
+
+class Outputs:
+    """The declared paths of a job's tasks by row, like a dict; each made when it is asked for."""
+
+    __slots__ = ('_last', '_subject')
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._last: tuple[int, list[str]] = (-1, [])
+
+    def __len__(self) -> int:
+        return len(self._subject.keys)
+
+    def __contains__(self, row: int) -> bool:
+        return 0 <= row < len(self)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self)))
+
+    def __getitem__(self, row: int) -> list[str]:
+        if self._last[0] != row:
+            self._last = (row, self._subject.paths(row))
+        return self._last[1]
+
+    def get(self, row: int, default: Any = None) -> Any:
+        """As of a dict."""
+        return self[row] if 0 <= row < len(self) else default
+
+    def items(self) -> Iterator[tuple[int, list[str]]]:
+        """As of a dict."""
+        return ((row, self[row]) for row in self)
 
 
 def code_components(job: Job, print_: Fingerprint) -> dict[str, str]:
@@ -121,25 +188,3 @@ def code_digest(components: Mapping[str, str]) -> str:
     """The digest that names a set of code components; what is only for display does not count."""
     lines = [f'{name}\0{text.split(" ", 1)[0]}' for name, text in sorted(components.items())]
     return xxh3_128_hexdigest('\n'.join(lines).encode('utf-8', 'surrogatepass'))
-
-
-def producers(subjects: list[Subject]) -> dict[str, tuple[int, int]]:
-    """Which task makes which declared path; raises DefinitionError for a path that two make."""
-    found: dict[str, tuple[int, int]] = {}
-    for subject in subjects:
-        for row, paths in subject.outputs.items():
-            for path in paths:
-                if path in found:
-                    number, other = found[path]
-                    raise DefinitionError(
-                        'two tasks declare the same output {path}', "Give each its own path, for example with '{{i}}'.",
-                        path=path, first=_task(subjects[number], other), second=_task(subject, row),
-                    )  # fmt: skip
-                found[path] = (subject.number, row)
-    return found
-
-
-def _task(subject: Subject, row: int) -> str:
-    from awflow.plan import task_name
-
-    return f'{task_name(subject.name, subject.keys[row])}  ({subject.job.site})'

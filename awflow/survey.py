@@ -7,16 +7,18 @@ import os
 from awflow.errors import DefinitionError, InFlightError
 from awflow.identity import local_part, upstream_part
 from awflow.outcome import outcome_digest
-from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, task_name
+from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, places_of, task_name
+from awflow.producers import Producers
 from awflow.reasons import FRESH, MISSING, Reason
 from awflow.specs import expand_inputs
-from awflow.subject import CONDITION, Subject, code_part, producers
+from awflow.subject import BIG, CONDITION, Subject, code_part
 from awflow.verdict import HOLD, Checks, differences, recorded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
+    from awflow.columns import Look, Records
     from awflow.sources import Sources
     from awflow.state.digests import Digests
     from awflow.state.record import Record
@@ -38,12 +40,15 @@ class Survey:
         self.state = state
         self.digests = digests
         self.directory = directory  # of the workflow's state
-        self.producers = producers(subjects)
+        self.producers = Producers(subjects)
         self.dead = dead  # claims whose owners are known to be dead: their tasks are free
         self.made: dict[str, str] = {}  # outputs of this run -> digest; they replace what records say
         self.sources: Sources  # set by who fingerprinted the jobs
         self.drafts: dict[tuple[int, int], dict[str, list[object]]] = {}  # of what may be adopted: its outputs
         self.rechecked: list[tuple[int, int]] = []  # tasks that are fresh by other postconditions than those on record
+        self.records: Records  # of big arrays by column, and what was seen of them
+        self.seen: dict[int, Look] = {}
+        self.unconfirmed = False  # whether a task of a big array was found fresh only by looking at it alone
         self._same_code: dict[tuple[int, str], tuple[Sequence[Reason], Sequence[Reason]]] = {}
         self._result_files: dict[str, frozenset[str]] = {}
         self._named: frozenset[str] | None = None
@@ -59,19 +64,34 @@ class Survey:
         facts.scheduled = subject.scheduled
         facts.declares_outputs = subject.job.declares_outputs
         must = self._must(subject)
-        for row, key in enumerate(subject.keys):
-            base, reasons = self._row(subject, facts, row, key, must)
+        seen = self._by_column(subject, facts) if len(subject.keys) >= BIG and must is None else None
+        for row in range(len(subject.keys)) if facts.settled is None else places_of(facts.settled, 0):
+            key = subject.keys[row]
+            base, reasons = self._row(subject, facts, row, key, must, seen)
             facts.base[row] = base
             if reasons:
                 facts.reasons[row] = reasons
+            self.unconfirmed |= seen is not None and base == FRESH_ROW
         return facts
+
+    def _by_column(self, subject: Subject, facts: Facts) -> Look | None:
+        from awflow.columns import Records, settle  # only big arrays need it
+
+        if not hasattr(self, 'records'):
+            self.records = Records(lambda each: each.rows)
+        seen = settle(self, subject, facts)
+        if seen is not None:
+            self.seen[subject.number] = seen
+        return seen
 
     def _must(self, subject: Subject) -> Reason | None:
         if subject.forced:
             return Reason('forced')
         return None if subject.pruning else Reason('prune=False')
 
-    def _row(self, subject: Subject, facts: Facts, row: int, key: str, must: Reason | None) -> tuple[int, Sequence[Reason]]:
+    def _row(
+        self, subject: Subject, facts: Facts, row: int, key: str, must: Reason | None, seen: Look | None
+    ) -> tuple[int, Sequence[Reason]]:
         known = subject.rows.row(key) if subject.rows is not None else None
         claim = self.state.owner_of(subject.name, key) if self.state.claims else None
         if claim is not None and claim not in self.dead:
@@ -87,6 +107,8 @@ class Survey:
         assert rows is not None, 'a known row has rows'
         facts.ends[row] = rows.end(known) or bytes(16)
         outcome = rows.outcome(known) if rows.final(known) else 'crashed'
+        if seen is not None:
+            seen.lend(self, subject, row, known)
         inputs = self.inputs(subject, row)  # a missing input is an error whatever else is true
         changes = self._changes(subject, row, known, inputs) if outcome == 'succeeded' else ()
         if changes and all(self._unsettled(change) for change in changes):
@@ -96,6 +118,12 @@ class Survey:
             self.rechecked.append((subject.number, row))
         facts.used[row] = self._used(subject, known)
         return BASES.get(verdict, OUTDATED_ROW), reasons
+
+    def used(self, subject: Subject, row: int) -> Mapping[str, str]:
+        """The upstream outcomes that a task that has a record says were used."""
+        known = subject.rows.row(subject.keys[row]) if subject.rows is not None else None
+        assert known is not None, 'it has a record'
+        return self._used(subject, known)
 
     def _used(self, subject: Subject, known: int) -> Mapping[str, str]:
         """The upstream outcomes that the record says were used."""
@@ -132,14 +160,8 @@ class Survey:
         content = producer.rows.record(known).outputs.get(path)
         return str(content[0]) if content else None
 
-    def output_around(self, path: str) -> str | None:
-        """The declared output that is this path, or the declared directory that it lies in."""
-        while path and path not in self.producers:
-            path = path.rpartition('/')[0]
-        return path or None
-
     def _input(self, subject: Subject, row: int, path: str, stat: bool) -> str:
-        output = self.output_around(path) if self.producers else None
+        output = self.producers.around(path) if self.producers else None
         maker = self.producers[output] if output is not None else None
         task = task_name(subject.name, subject.keys[row])
         if maker is not None:
@@ -180,6 +202,11 @@ class Survey:
         """How the code on record differs from the code now, component by component; nothing if it does not count."""
         return self._compared_code(subject, old)[0]
 
+    def same_code(self, subject: Subject, old: str) -> bool:
+        """Whether the code on record, that of the postconditions too, counts as the code now."""
+        function, conditions = self._compared_code(subject, old)
+        return not function and not conditions
+
     def _compared_code(self, subject: Subject, old: str) -> tuple[Sequence[Reason], Sequence[Reason]]:
         """How the function differs from the one on record, and which postconditions do. One comparison for all tasks."""
         if old == subject.code:
@@ -208,7 +235,7 @@ class Survey:
     def _unsettled(self, change: Reason) -> bool:
         """Whether a change is of an input that an ancestor will make anew: it did not succeed, or its directory was edited."""
         path = change.name.removeprefix('input ')
-        output = self.output_around(path) if path != change.name and change.kind == 'changed' else None
+        output = self.producers.around(path) if path != change.name and change.kind == 'changed' else None
         if output is None or (made := self.produced(output)) is None:
             return output is not None
         content = self.digests.of(output) if output != path else None
@@ -227,7 +254,7 @@ class Survey:
                     absent.append(path)
                 elif content.digest != digest:
                     changed.append(path)
-        gone = rows.has_result(known) and not self._has_result(rows.record(known))
+        gone = rows.has_result(known) and not self.has_result(rows.record(known))
         unmet = self._unmet(subject, row)
         return Checks(changed, absent, gone, unmet) if changed or absent or gone or unmet else HOLD
 
@@ -241,7 +268,8 @@ class Survey:
             return None
         return rows.end(known)
 
-    def _has_result(self, record: Record) -> bool:
+    def has_result(self, record: Record) -> bool:
+        """Whether the file of a task's stored result is there."""
         assert record.result is not None
         folder, _, name = os.path.join(self.directory, record.result['file']).rpartition('/')
         if folder not in self._result_files:

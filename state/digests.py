@@ -19,14 +19,16 @@ import stat
 from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
 from awflow.errors import RunError, StateVersionError
-from awflow.state import hashing, jsontext, snapshot
+from awflow.state import confirmed, hashing, jsontext, snapshot
 from awflow.state.sidebyside import each, processors
 from awflow.state.snapshot import Damaged, Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
+    from awflow.state.confirmed import Confirmed
     from awflow.state.fs import Disk
 
 RACY = 2_000_000_000  # nanoseconds
@@ -67,20 +69,27 @@ class _Cached:
         self.digest = digest
         self.seen = seen
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it may be trusted for as long as the file has this signature."""
+        return max(self.signature[1], self.signature[2]) + RACY <= self.seen
+
     def vouches_for(self, signature: Signature) -> bool:
-        return signature == self.signature and max(signature[1], signature[2]) + RACY <= self.seen
+        return signature == self.signature and self.lasts
 
 
 class Digests:
     """Digests by path, relative to the current directory as given; `changing` names files that never held still."""
 
-    __slots__ = ('_cached', '_changed', '_clock', '_path', 'changing', 'disk')
+    __slots__ = ('_cached', '_changed', '_clock', '_confirmed', '_opened', '_path', 'changing', 'disk')
 
     def __init__(self, path: str, disk: Disk) -> None:
         self.disk = disk
         self.changing: set[str] = set()
         self._path = path
+        self._opened: Snapshot | None = None
         self._cached: dict[str, _Cached] | None = None
+        self._confirmed: dict[str, Confirmed] | None = None
         self._changed = False
         self._clock = (float('-inf'), 0)  # our monotonic time, the filesystem's ns then
 
@@ -111,7 +120,11 @@ class Digests:
     def stat_only(self, path: str) -> Content | None:
         """A stand-in for files too big to read: a digest of size and mtime."""
         found = self.signature(path)
-        return Content(xxh3_128_hexdigest(b'stat %d %d' % found[:2]), found[0]) if found else None
+        return Content(self.digest_of_signature(found), found[0]) if found else None
+
+    def digest_of_signature(self, signature: Signature) -> str:
+        """What stands for the digest of a file too big to read."""
+        return xxh3_128_hexdigest(b'stat %d %d' % signature[:2])
 
     def signature(self, path: str) -> Signature | None:
         """What tells that a file was not touched; None if it is absent."""
@@ -143,13 +156,46 @@ class Digests:
             if cached and not cached.vouches_for(cached.signature) and self.signature(path) == cached.signature:
                 self._remember(path, _Cached(cached.signature, cached.digest, now))
 
+    @property
+    def confirmed(self) -> Mapping[str, Confirmed]:
+        """By job, what the files of its tasks looked like when they held what was recorded."""
+        if self._confirmed is None:
+            self._confirmed = self._from_file(lambda file: confirmed.read(file, jsontext.loads))
+        return self._confirmed
+
+    def keep_confirmed(self, job: str, found: Confirmed) -> None:
+        """Keep this of a job from now on."""
+        self._confirmed = {**self.confirmed, job: found}
+        self._changed = True
+
+    def looks(self, paths: Sequence[str]) -> bytes:
+        """The looks of files now (see confirmed.py), in one column."""
+        return confirmed.looks_of(paths, self.disk)
+
+    def trusted(self, path: str) -> tuple[bytes, str] | None:
+        """A file's look and digest, as far as the digest may be trusted for as long as the look stays."""
+        cached = self._cache.get(path)
+        return (confirmed.look_of(cached.signature), cached.digest) if cached and cached.lasts else None
+
+    def trust(self, path: str, look: bytes, digest: str) -> None:
+        """Take over a digest that was kept elsewhere for a file of this look, if it still has it."""
+        signature = self.signature(path)
+        if signature is not None and path not in self._cache and confirmed.look_of(signature) == look:
+            self._remember(path, _Cached(signature, digest, max(signature[1], signature[2]) + RACY))
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Drop the digests of files whose looks are kept by column."""
+        for path in paths:
+            self._changed |= self._cache.pop(path, None) is not None
+
     def save(self) -> None:
         """Write the cache, if it changed. What cannot be written is not: it only saves time."""
         if not self._changed:
             return
         temporary = f'{self._path}.tmp-{self.disk.token()}'
+        lasting = {path: cached for path, cached in self._cache.items() if cached.lasts}
         try:
-            self.disk.create(temporary, _packed(self._cache))
+            self.disk.create(temporary, _packed(lasting, self.confirmed))
             self.disk.rename(temporary, self._path)
             self._changed = False
         except OSError:
@@ -158,11 +204,17 @@ class Digests:
     @property
     def _cache(self) -> dict[str, _Cached]:
         if self._cached is None:
-            try:
-                self._cached = _unpacked(self.disk.read(self._path))
-            except (OSError, Damaged, StateVersionError, KeyError, ValueError):
-                self._cached = {}
+            self._cached = self._from_file(_unpacked)
         return self._cached
+
+    def _from_file(self, part: Callable[[Snapshot], dict[str, Any]]) -> dict[str, Any]:
+        """A part of what is on the disk, {} if it cannot be read."""
+        try:
+            if self._opened is None:
+                self._opened = Snapshot.open(self.disk.read(self._path))
+            return part(self._opened)
+        except (OSError, Damaged, StateVersionError, KeyError, ValueError):
+            return {}
 
     def _remember(self, path: str, cached: _Cached) -> None:
         self._cache[path] = cached
@@ -291,21 +343,21 @@ def _read(path: str) -> _Reading:
 _NUMBERS = {'size': 'Q', 'mtime': 'q', 'ctime': 'q', 'inode': 'Q'}  # of a signature; times before 1970 exist
 
 
-def _packed(cache: dict[str, _Cached]) -> bytes:
+def _packed(cache: dict[str, _Cached], jobs: Mapping[str, Confirmed]) -> bytes:
     from array import array
 
-    columns: dict[str, bytes] = {
+    columns: dict[str, bytes | bytearray] = {
         name: snapshot.little_endian(array(code, [cached.signature[at] for cached in cache.values()]))
         for at, (name, code) in enumerate(_NUMBERS.items())
     }
     columns['seen'] = snapshot.little_endian(array('Q', [cached.seen for cached in cache.values()]))
     columns['digest'] = b''.join(bytes.fromhex(cached.digest) for cached in cache.values())
     columns['paths'] = jsontext.dumps(list(cache))
+    columns.update(confirmed.written(jobs, jsontext.dumps))
     return snapshot.write(columns, {'kind': 'digests'})
 
 
-def _unpacked(data: bytes) -> dict[str, _Cached]:
-    columns = Snapshot.open(data)
+def _unpacked(columns: Snapshot) -> dict[str, _Cached]:
     signatures = zip(*(columns.integers(name, code) for name, code in _NUMBERS.items()), strict=True)
     digests = columns['digest'].hex()
     seen = columns.integers('seen', 'Q')

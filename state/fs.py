@@ -11,6 +11,10 @@ import errno
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 FILE_MODE = 0o644
 DIRECTORY_MODE = 0o755  # the umask may take from it; group and others never get to write
 
@@ -108,6 +112,10 @@ class Disk:
 
     def stat(self, path: str) -> os.stat_result:
         return os.stat(path)
+
+    def stats(self, paths: Iterable[str]) -> Iterator[os.stat_result]:
+        """`stat` of many, as they are asked for."""
+        return map(os.stat, paths)
 
     def lstat(self, path: str) -> os.stat_result:
         return os.lstat(path)

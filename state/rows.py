@@ -7,8 +7,10 @@ read. The few records that came since lie above, by row.
 
 from __future__ import annotations
 
+import sys
+
 from awflow.state import attempts
-from awflow.state.record import Record, outputs_digest, own_digest
+from awflow.state.record import EMPTY, Record, outputs_digest, own_digest
 from awflow.state.table import FINAL, OTHER_OUTCOME, OUTCOMES, RESULT, WIDTH, natural
 
 TYPE_CHECKING = False
@@ -20,23 +22,62 @@ if TYPE_CHECKING:
 
 
 class RowColumns:
-    """The columns that a plan compares, one element a row; for jobs of which all is in the snapshot.
+    """The columns that a plan compares, of the tasks of some keys in their order; of a task without record all zeros.
 
     `outcome` (index into table.OUTCOMES; 0 is a task that was started and never ended: crashed), `flags` (table.FINAL,
-    table.RESULT) and `context` (index into `contexts`, pairs of code digest and upstream) are integers; `own`,
-    `outputs` and `end` hold 16 bytes a row, all zero where there is none.
+    table.RESULT) and `context` (index into `contexts`, pairs of code digest and upstream) are integers; `own` and `end`
+    hold 16 bytes a row, all zero where there is none. `places` are the rows, None if the n-th key has row n.
     """
 
-    __slots__ = ('context', 'contexts', 'end', 'flags', 'outcome', 'outputs', 'own')
+    __slots__ = ('context', 'contexts', 'end', 'flags', 'outcome', 'own', 'places')
 
-    def __init__(self, base: Base) -> None:
-        self.outcome: memoryview = base.outcome
-        self.flags: memoryview = base.flags
-        self.context: memoryview = base.context
-        self.contexts: list[tuple[str, dict[str, str]]] = base.contexts
-        self.own: memoryview = base.own
-        self.outputs: memoryview = base.outputs
-        self.end: memoryview = base.end
+    def __init__(self, rows: Rows, places: Sequence[int | None] | None, count: int) -> None:
+        base = rows.base
+        known = min(base.count, count) if base and places is None else base.count if base else 0
+        self.contexts: list[tuple[str, dict[str, str]]] = list(base.contexts) if base else []
+        self.outcome = bytearray(base.outcome[:known] if base else b'')
+        self.flags = bytearray(base.flags[:known] if base else b'')
+        self.context = bytearray(base.context.cast('B')[: 4 * known] if base else b'')
+        self.own = bytearray(base.own[: WIDTH * known] if base else b'')
+        self.end = bytearray(base.end[: WIDTH * known] if base else b'')
+        self.places = places
+        self._resize(count if places is None else len(rows))
+        numbers: dict[tuple[object, ...], int] = {}
+        for row, record in rows.over.items():
+            if row < len(self.outcome):
+                self._put(row, record, numbers)
+        if places is not None:
+            self._gather(places)
+
+    def numbers(self) -> set[int]:
+        """The numbers of the contexts that are used."""
+        column = self.context
+        alike = column == column[:4] * (len(column) // 4)
+        return set(memoryview(column[:4] if alike else column).cast('I'))
+
+    def _columns(self) -> tuple[tuple[str, int], ...]:
+        return ('outcome', 1), ('flags', 1), ('context', 4), ('own', WIDTH), ('end', WIDTH)
+
+    def _resize(self, count: int) -> None:
+        for name, width in self._columns():
+            column = getattr(self, name)
+            column += bytes(width * count - len(column))
+
+    def _put(self, row: int, record: Record, numbers: dict[tuple[object, ...], int]) -> None:
+        self.outcome[row] = OUTCOMES.index(record.outcome) if record.outcome in OUTCOMES else OTHER_OUTCOME
+        self.flags[row] = FINAL * record.final | RESULT * (record.result is not None)
+        number = numbers.setdefault((record.code, *sorted(record.upstream.items())), len(self.contexts))
+        if number == len(self.contexts):
+            self.contexts.append((record.code, record.upstream))
+        self.context[4 * row : 4 * row + 4] = number.to_bytes(4, sys.byteorder)
+        self.own[WIDTH * row : WIDTH * row + WIDTH] = own_digest(record.own)
+        self.end[WIDTH * row : WIDTH * row + WIDTH] = bytes.fromhex(record.end) or EMPTY
+
+    def _gather(self, places: Sequence[int | None]) -> None:
+        for name, width in self._columns():
+            column, nothing = getattr(self, name), bytes(width)
+            parts = (nothing if row is None else column[width * row : width * row + width] for row in places)
+            setattr(self, name, bytearray().join(parts))
 
 
 class Rows:
@@ -111,9 +152,21 @@ class Rows:
             found = self._index.get(key)
         return self._extra.get(key) if found is None else found
 
-    def columns(self) -> RowColumns | None:
-        """Whole columns, if nothing came since the snapshot."""
-        return RowColumns(self.base) if self.base and not self.over else None
+    def columns(self, keys: Sequence[str], numbers: range | None = None) -> RowColumns:
+        """The columns of the tasks of these keys, which are `numbers` if they spell a range."""
+        return RowColumns(self, None if self._in_order(keys, numbers) else [self.row(key) for key in keys], len(keys))
+
+    def _in_order(self, keys: Sequence[str], numbers: range | None) -> bool:
+        """Whether the n-th of the keys has row n, as far as there are rows."""
+        known = self.base.count if self.base else 0
+        later = list(keys[known : known + len(self._extra)])
+        if later != list(self._extra)[: len(later)]:
+            return False
+        shared = min(known, len(keys))
+        stored = self.base.numbers() if self.base and numbers is not None else None
+        if stored is not None and numbers is not None:
+            return numbers[:shared] == stored[:shared] or list(numbers[:shared]) == list(stored[:shared])
+        return not self.base or self.base.keys()[:shared] == list(keys[:shared])
 
     def final(self, row: int) -> bool:
         record = self.over.get(row)

@@ -8,6 +8,8 @@ field by field as JSON, compressed. README.md beside this file specifies every c
 
 from __future__ import annotations
 
+import sys
+
 from awflow.state import jsontext
 from awflow.state.attempts import brief
 from awflow.state.record import Record
@@ -15,6 +17,7 @@ from awflow.state.snapshot import Damaged, Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 OUTCOMES = ('', 'succeeded', 'failed', 'timeout', 'cancelled', 'crashed', 'forgotten')
@@ -105,6 +108,14 @@ class Base:
             else:
                 self._spelled = list(jsontext.loads(part))
         return self._spelled
+
+    def numbers(self) -> Sequence[int] | None:
+        """The keys as numbers, if all are."""
+        kind, offset, length = self._keys
+        if kind == COUNTED:
+            return range(self.count)
+        part = self._table.snapshot['keys'][offset : offset + length]
+        return part.cast('q') if kind == NUMBERED and sys.byteorder == 'little' else None
 
     def older(self, row: int, record: Record) -> bool:
         """Does the record outrank this row? Ids are unpacked only to break a tie."""

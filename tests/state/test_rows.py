@@ -124,15 +124,22 @@ def test_a_task_without_an_end_is_running_while_its_claim_lives_and_crashed_afte
     assert rows([started]).end(0) == b''
 
 
-def test_whole_columns_are_offered_only_when_nothing_came_since() -> None:
+def test_columns_are_put_together_in_the_order_of_the_keys_asked_for() -> None:
     found = [done(str(number), number, 1, own={'value': digest(number)}, result={'file': 'x'}) for number in range(3)]
-    whole = rows([], base=rows(found))
-    columns = whole.columns()
-    assert columns is not None and list(columns.outcome) == [OUTCOMES.index('succeeded')] * 3
-    assert list(columns.flags) == [FINAL | RESULT | 4] * 3
-    assert bytes(columns.own[16:32]) == own_digest(found[1].own) == whole.own(1)
-    assert columns.contexts[columns.context[2]] == (digest(1000), {})
-    assert rows([done('1', 9, 2)], base=rows(found)).columns() is None
+    below = rows(found)
+    whole = rows([done('1', 9, 2, own={'value': digest(7)}), done('3', 4, 2)], base=below)
+    keys = ['0', '1', '2', '3', '4']
+    columns = whole.columns(keys, range(5))
+    assert list(columns.outcome) == [OUTCOMES.index('succeeded')] * 4 + [0]
+    assert [flags & (FINAL | RESULT) for flags in columns.flags] == [FINAL | RESULT, FINAL, FINAL | RESULT, FINAL, 0]
+    assert bytes(columns.own) == b''.join([*map(whole.own, range(4)), bytes(16)])
+    assert bytes(columns.end) == b''.join([*map(whole.end, range(4)), bytes(16)])
+    assert columns.contexts[min(columns.numbers())] == (digest(1000), {})
+    for order in (['2', '0'], ['3', '1', '7'], ['0', '1'], ['0', '2', '1']):
+        part = whole.columns(order)
+        own = {key: whole.own(row) for row, key in enumerate(whole.keys)}
+        assert bytes(part.own) == b''.join(own.get(key, bytes(16)) for key in order)
+        assert [bool(flags & FINAL) for flags in part.flags] == [key in own for key in order]
 
 
 def test_numbered_keys_are_kept_in_order_and_found_without_an_index() -> None:

@@ -1,0 +1,106 @@
+"""What files looked like when they held what the records of their tasks say, in columns.
+
+A run that finds nothing to do has to see that of 100,000 tasks every input and every output is as it was. A cache by path
+does that, at the price of a lookup, an object and a name for each. So for the tasks of an array, whose paths follow from
+one template, what was seen is kept in the order of the array: a *look* per file, 8 bytes that digest its signature, and a
+*bond* per task, 8 bytes that digest what its record said then. Both are made anew for all tasks, which is one `stat` a
+file, and compared as bytes. Where both are the same, each file holds what it held when it was found to be what the record
+says. Where one differs, nothing is concluded: the task is looked at by itself, its files are digested if need be.
+
+Only looks that a digest may be trusted for (see `digests.py`, the racy rule) are ever kept. All zeros: not known.
+"""
+
+from __future__ import annotations
+
+from itertools import starmap
+from operator import attrgetter
+from struct import Struct
+
+from xxhash import xxh3_64_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from awflow.state.fs import Disk
+    from awflow.state.snapshot import Snapshot
+
+LOOK = 8  # bytes, of a look as of a bond
+UNKNOWN = bytes(LOOK)  # nothing was kept
+ABSENT = b'\xff' * LOOK  # seen, never kept
+_STEP = 1024  # tasks compared at once
+
+_signature = attrgetter('st_size', 'st_mtime_ns', 'st_ctime_ns', 'st_ino')
+_pack = Struct('<QqqQ').pack
+
+
+def look_of(signature: tuple[int, int, int, int]) -> bytes:
+    """The digest of size, mtime, ctime (ns) and inode of a file."""
+    return xxh3_64_digest(_pack(*signature))
+
+
+def looks_of(paths: Sequence[str], disk: Disk) -> bytes:
+    """The looks of files; ABSENT where there is none, or none that may be seen."""
+    found: list[bytes] = []
+    while len(found) < len(paths):
+        rest = paths[len(found) :] if found else paths
+        try:  # nothing here is done by a line of Python for each file
+            found.extend(map(xxh3_64_digest, starmap(_pack, map(_signature, disk.stats(rest)))))
+        except (OSError, ValueError):
+            found.append(ABSENT)
+    return b''.join(found)
+
+
+class Confirmed:
+    """Bonds and looks of one job. `keys` and `paths` say, as JSON, of which tasks and which files, in which order."""
+
+    __slots__ = ('bonds', 'keys', 'looks', 'paths')
+
+    def __init__(self, keys: Any, paths: list[Any], bonds: bytes, looks: list[bytes]) -> None:
+        self.keys = keys
+        self.paths = paths
+        self.bonds = bonds
+        self.looks = looks  # of each path, of all tasks
+
+
+def read(columns: Snapshot, loads: Any) -> dict[str, Confirmed]:
+    """What a file of digests holds by job."""
+    if 'confirmed' not in columns:
+        return {}
+    found = {}
+    for fields in loads(columns['confirmed']):
+        size, at, places = LOOK * fields['rows'], fields['looks'], len(fields['paths'])
+        looks = [bytes(columns['looks'][at + size * n : at + size * (n + 1)]) for n in range(places)]
+        bonds = bytes(columns['bonds'][fields['bonds'] : fields['bonds'] + size])
+        found[fields['job']] = Confirmed(fields['keys'], fields['paths'], bonds, looks)
+    return found
+
+
+def written(jobs: Mapping[str, Confirmed], dumps: Any) -> dict[str, bytes | bytearray]:
+    """The same as columns."""
+    if not jobs:
+        return {}
+    bonds, looks = bytearray(), bytearray()
+    spans = []
+    for job, found in jobs.items():
+        spans.append({
+            'job': job, 'rows': len(found.bonds) // LOOK, 'keys': found.keys, 'paths': found.paths, 'bonds': len(bonds),
+            'looks': len(looks),
+        })  # fmt: skip
+        bonds += found.bonds
+        for column in found.looks:
+            looks += column
+    return {'confirmed': dumps(spans), 'bonds': bonds, 'looks': looks}
+
+
+def differing(now: bytes, then: bytes, width: int = LOOK) -> Iterator[int]:
+    """The places where two columns of one length differ."""
+    if now == then:
+        return
+    for first in range(0, len(now), width * _STEP):
+        one, other = now[first : first + width * _STEP], then[first : first + width * _STEP]
+        if one != other:
+            for at in range(0, len(one), width):
+                if one[at : at + width] != other[at : at + width]:
+                    yield (first + at) // width
