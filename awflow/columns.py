@@ -11,7 +11,7 @@ from __future__ import annotations
 from awflow.elements import Numbers
 from awflow.plan import MISSING_ROW, SETTLED, TOLD, places_of
 from awflow.reasons import Reason
-from awflow.state.confirmed import LOOK, Confirmed, differing
+from awflow.state.confirmed import STAMP, Confirmed, differing
 from awflow.state.rows import Rows
 from awflow.state.table import FINAL, OUTCOMES, RESULT, WIDTH
 from awflow.subject import BIG
@@ -36,14 +36,14 @@ _FINAL = bytes(bool(flags & FINAL) for flags in range(256))
 _RESULT = bytes(bool(flags & RESULT) for flags in range(256))
 
 
-class Look:
+class Seen:
     """What a survey saw of one job's tasks: their columns, and what is compared with what was confirmed.
 
     `files` are the templates whose files count, with whether size and time are enough. `makers` are the jobs with whose
     outcomes the tasks were made one by one, each with the row of every task's partner.
     """
 
-    __slots__ = ('bonds', 'files', 'keys', 'known', 'looks', 'makers', 'paths')
+    __slots__ = ('bonds', 'files', 'keys', 'known', 'makers', 'paths', 'stamps')
 
     def __init__(self, subject: Subject, makers: Sequence[Maker], files: list[tuple[Template, bool]]) -> None:
         self.makers = makers
@@ -51,17 +51,17 @@ class Look:
         self.keys = _keys(subject)
         self.paths = [[*template.parts] for template, _ in files]
         self.bonds = b''
-        self.looks: list[bytes] = []
+        self.stamps: list[bytes] = []
         self.known = Confirmed(self.keys, self.paths, b'', [])
 
     def lend(self, survey: Survey, subject: Subject, row: int, place: int) -> None:
         """Before a task is looked at by itself: its record knows the digests of those of its files that look as they did."""
-        at = slice(LOOK * row, LOOK * row + LOOK)
-        if not self.looks or self.bonds[at] != self.known.bonds[at]:
+        at = slice(STAMP * row, STAMP * row + STAMP)
+        if not self.stamps or self.bonds[at] != self.known.bonds[at]:
             return
         record = None
-        for (template, stat), looks, then in zip(self.files, self.looks, self.known.looks, strict=True):
-            if stat or looks[at] != then[at]:
+        for (template, stat), stamps, then in zip(self.files, self.stamps, self.known.stamps, strict=True):
+            if stat or stamps[at] != then[at]:
                 continue
             if record is None:
                 assert subject.rows is not None, 'a known row has rows'
@@ -69,7 +69,7 @@ class Look:
             path = path_of(template, subject, row)
             digest = record.outputs[path][0] if path in record.outputs else record.own.get(f'input {path}')
             if digest:
-                survey.digests.trust(path, looks[at], digest)
+                survey.digests.trust(path, stamps[at], digest)
 
 
 class Records:
@@ -90,7 +90,7 @@ class Records:
         return self._found[subject.number]
 
 
-def look(survey: Survey, subject: Subject) -> Look | None:
+def outline(survey: Survey, subject: Subject) -> Seen | None:
     """What of a job can be looked at by column; None if that is nothing."""
     job = subject.job
     if len(subject.keys) < BIG or job.array is None or job.array.labels is not None:
@@ -110,7 +110,7 @@ def look(survey: Survey, subject: Subject) -> Look | None:
                 return None
         if not pairs:
             files.append((template, stat))
-    return Look(subject, [*makers.values()], files)
+    return Seen(subject, [*makers.values()], files)
 
 
 def _by_text(subject: Subject, maker: Subject) -> Sequence[int] | None:
@@ -136,9 +136,9 @@ def names_digest(keys: Sequence[str]) -> str:
     return xxh3_128_hexdigest('\0'.join(keys).encode('utf-8', 'surrogatepass'))
 
 
-def settle(survey: Survey, subject: Subject, facts: Facts) -> Look | None:
+def settle(survey: Survey, subject: Subject, facts: Facts) -> Seen | None:
     """Find what can be settled, and say so in the facts; None if each task has to be looked at by itself."""
-    seen = look(survey, subject) if subject.rows is not None and not _claimed(survey, subject) else None
+    seen = outline(survey, subject) if subject.rows is not None and not _claimed(survey, subject) else None
     if seen is None:
         return None
     columns = survey.records.of(subject)
@@ -180,7 +180,7 @@ def _candidates(survey: Survey, subject: Subject, columns: RowColumns) -> bytear
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def _compare_files(survey: Survey, subject: Subject, seen: Look, settled: bytearray) -> None:
+def _compare_files(survey: Survey, subject: Subject, seen: Seen, settled: bytearray) -> None:
     """Drop the tasks whose files, or whose records, are not what they were when that was confirmed."""
     if not seen.files and not seen.makers:
         own = survey.records.of(subject).own  # nothing of their own to go by
@@ -193,30 +193,30 @@ def _compare_files(survey: Survey, subject: Subject, seen: Look, settled: bytear
         settled[row] = 0
     if not any(seen.known.bonds):
         return  # nothing is known: every file will be asked for by itself
-    seen.looks = [_looks(survey, subject, template) for template, _ in seen.files]
-    for looks, then in zip(seen.looks, seen.known.looks, strict=True):
-        for row in differing(looks, then):
+    seen.stamps = [_stamps(survey, subject, template) for template, _ in seen.files]
+    for stamps, then in zip(seen.stamps, seen.known.stamps, strict=True):
+        for row in differing(stamps, then):
             settled[row] = 0
 
 
-def known(survey: Survey, subject: Subject, seen: Look) -> Confirmed:
+def known(survey: Survey, subject: Subject, seen: Seen) -> Confirmed:
     """What was confirmed of these tasks; of those of which nothing was, all zeros."""
     found = survey.digests.confirmed.get(subject.name)
     if found is None or found.paths != seen.paths or not _same_tasks(subject, found, seen.keys):
         found = Confirmed(seen.keys, seen.paths, b'', [b''] * len(seen.paths))
-    size = LOOK * len(subject.keys)
+    size = STAMP * len(subject.keys)
     padding = bytes(max(size - len(found.bonds), 0))
-    return Confirmed(seen.keys, seen.paths, found.bonds[:size] + padding, [looks[:size] + padding for looks in found.looks])
+    return Confirmed(seen.keys, seen.paths, found.bonds[:size] + padding, [stamps[:size] + padding for stamps in found.stamps])
 
 
 def _same_tasks(subject: Subject, found: Confirmed, keys: Any) -> bool:
     """Whether it tells of the first of these tasks, in their order; more may have come."""
-    if isinstance(keys, str) and len(found.bonds) < LOOK * len(subject.keys):
-        keys = names_digest(subject.keys[: len(found.bonds) // LOOK])
+    if isinstance(keys, str) and len(found.bonds) < STAMP * len(subject.keys):
+        keys = names_digest(subject.keys[: len(found.bonds) // STAMP])
     return bool(found.keys == keys)
 
 
-def bonds(records: Records, subject: Subject, seen: Look) -> bytes:
+def bonds(records: Records, subject: Subject, seen: Seen) -> bytes:
     """What the records say, 8 bytes a task: of its own components, its outcome, and the outcomes that it was made with."""
     columns = records.of(subject)
     total = _halves(columns.own, 0) ^ _halves(columns.end, 0)
@@ -225,7 +225,7 @@ def bonds(records: Records, subject: Subject, seen: Look) -> bytes:
         if partners != range(len(ends) // WIDTH):
             ends = bytearray().join([ends[WIDTH * row : WIDTH * row + WIDTH] for row in partners])
         total ^= _halves(ends, 1)
-    return total.to_bytes(LOOK * len(subject.keys), 'little')
+    return total.to_bytes(STAMP * len(subject.keys), 'little')
 
 
 def _halves(column: bytearray, which: int) -> int:
@@ -233,12 +233,12 @@ def _halves(column: bytearray, which: int) -> int:
     return int.from_bytes(memoryview(column).cast('Q')[which::2].tobytes(), 'little')
 
 
-def _looks(survey: Survey, subject: Subject, template: Template) -> bytes:
-    """The looks of all that a template makes; the files are looked at in blocks, so that their names are soon forgotten."""
+def _stamps(survey: Survey, subject: Subject, template: Template) -> bytes:
+    """The stamps of all that a template makes; the files are looked at in blocks, so that their names are soon forgotten."""
     texts = subject.texts or ()
     if template.fixed:
-        return survey.digests.looks([*template.parts]) * len(texts)
-    blocks = [survey.digests.looks(template.paths(texts[first : first + STEP])) for first in range(0, len(texts), STEP)]
+        return survey.digests.stamps([*template.parts]) * len(texts)
+    blocks = [survey.digests.stamps(template.paths(texts[first : first + STEP])) for first in range(0, len(texts), STEP)]
     return b''.join(blocks)
 
 

@@ -7,9 +7,9 @@ does not matter who ran it, or whether something went on in between: what does n
 
 from __future__ import annotations
 
-from awflow.columns import Records, bonds, known, look, path_of
+from awflow.columns import Records, bonds, known, outline, path_of
 from awflow.outcome import WIDTH, outcome_digest
-from awflow.state.confirmed import LOOK, UNKNOWN, Confirmed, differing, look_of
+from awflow.state.confirmed import STAMP, UNKNOWN, Confirmed, differing, stamp_of
 from awflow.state.record import own_digest
 from awflow.state.table import FINAL, OUTCOMES, RESULT
 
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from awflow.columns import Look
+    from awflow.columns import Seen
     from awflow.state.view import State
     from awflow.subject import Subject
     from awflow.survey import Survey
@@ -29,7 +29,7 @@ def confirm(survey: Survey, state: State) -> None:
     """Keep what can be confirmed of all jobs, for the next survey."""
     records = Records(lambda subject: state.rows(subject.name))
     for subject in survey.subjects:
-        seen = survey.seen.get(subject.number) or look(survey, subject)
+        seen = survey.seen.get(subject.number) or outline(survey, subject)
         if seen is not None and (seen.files or seen.makers):
             _Confirmation(survey, subject, seen, records, state).keep()
 
@@ -37,7 +37,7 @@ def confirm(survey: Survey, state: State) -> None:
 class _Confirmation:
     """The tasks of one job."""
 
-    def __init__(self, survey: Survey, subject: Subject, seen: Look, records: Records, state: State) -> None:
+    def __init__(self, survey: Survey, subject: Subject, seen: Seen, records: Records, state: State) -> None:
         self.survey = survey
         self.subject = subject
         self.seen = seen
@@ -46,7 +46,7 @@ class _Confirmation:
         self.columns = records.of(subject)
         self.before = known(survey, subject, seen)
         self.bonds = bytearray(bonds(records, subject, seen))
-        self.looks = [bytearray(column) for column in self.before.looks]
+        self.stamps = [bytearray(column) for column in self.before.stamps]
 
     def keep(self) -> None:
         """Check what is not known to be as it was."""
@@ -56,28 +56,30 @@ class _Confirmation:
             paths = [path_of(template, self.subject, row) for template, _ in self.seen.files]
             checked = self._checked(row, paths)
             if checked is None:
-                self.bonds[LOOK * row : LOOK * row + LOOK] = UNKNOWN
-            for column, path, found in zip(self.looks, paths, checked or [UNKNOWN] * len(paths), strict=True):
-                column[LOOK * row : LOOK * row + LOOK] = found
+                self.bonds[STAMP * row : STAMP * row + STAMP] = UNKNOWN
+            for column, path, found in zip(self.stamps, paths, checked or [UNKNOWN] * len(paths), strict=True):
+                column[STAMP * row : STAMP * row + STAMP] = found
                 if found != UNKNOWN:
                     done.append(path)
-        looks = [bytes(column) for column in self.looks]
-        if self.bonds != self.before.bonds or looks != self.before.looks:
-            kept = Confirmed(self.seen.keys, self.seen.paths, bytes(self.bonds), looks)
+        stamps = [bytes(column) for column in self.stamps]
+        if self.bonds != self.before.bonds or stamps != self.before.stamps:
+            kept = Confirmed(self.seen.keys, self.seen.paths, bytes(self.bonds), stamps)
             self.survey.digests.keep_confirmed(self.subject.name, kept)
         self.survey.digests.forget(done)
 
     def _doubtful(self) -> Iterator[int]:
         """The tasks of which something is not as it was confirmed, or never was."""
         yield from differing(bytes(self.bonds), self.before.bonds)
-        for at, column in enumerate(self.before.looks):
+        for at, column in enumerate(self.before.stamps):
             if UNKNOWN in column:
-                yield from (row for row in range(len(self.subject.keys)) if column[LOOK * row : LOOK * row + LOOK] == UNKNOWN)
-            if self.seen.looks:
-                yield from differing(self.seen.looks[at], column)
+                yield from (
+                    row for row in range(len(self.subject.keys)) if column[STAMP * row : STAMP * row + STAMP] == UNKNOWN
+                )
+            if self.seen.stamps:
+                yield from differing(self.seen.stamps[at], column)
 
     def _checked(self, row: int, paths: list[str]) -> list[bytes] | None:
-        """The looks of a task's files, UNKNOWN for outputs that are not known to make its outcome; None if its inputs, and
+        """The stamps of a task's files, UNKNOWN for outputs that are not known to make its outcome; None if its inputs, and
         what it waits for alone, are not known to make the components on record.
         """
         columns = self.columns
@@ -96,12 +98,12 @@ class _Confirmation:
         return [UNKNOWN if each is None else each[0] for each in found]
 
     def _found(self, path: str, stat: bool) -> tuple[bytes, str] | None:
-        """Look and digest of a file."""
+        """Seen and digest of a file."""
         digests = self.survey.digests
         if not stat:
             return digests.trusted(path)
         signature = digests.signature(path)
-        return None if signature is None else (look_of(signature), digests.digest_of_signature(signature))
+        return None if signature is None else (stamp_of(signature), digests.digest_of_signature(signature))
 
     def _inputs(self, row: int, found: dict[str, tuple[bytes, str] | None]) -> dict[str, str] | None:
         """The digests of all inputs, those that are outputs of others from their records; None if one is not known."""

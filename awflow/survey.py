@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from awflow.columns import Look, Records
+    from awflow.columns import Records, Seen
     from awflow.sources import Sources
     from awflow.state.digests import Digests
     from awflow.state.record import Record
@@ -47,7 +47,7 @@ class Survey:
         self.drafts: dict[tuple[int, int], dict[str, list[object]]] = {}  # of what may be adopted: its outputs
         self.rechecked: list[tuple[int, int]] = []  # tasks that are fresh by other postconditions than those on record
         self.records: Records  # of big arrays by column, and what was seen of them
-        self.seen: dict[int, Look] = {}
+        self.seen: dict[int, Seen] = {}
         self.unconfirmed = False  # whether a task of a big array was found fresh only by looking at it alone
         self._same_code: dict[tuple[int, str], tuple[Sequence[Reason], Sequence[Reason]]] = {}
         self._result_files: dict[str, frozenset[str]] = {}
@@ -74,7 +74,7 @@ class Survey:
             self.unconfirmed |= seen is not None and base == FRESH_ROW
         return facts
 
-    def _by_column(self, subject: Subject, facts: Facts) -> Look | None:
+    def _by_column(self, subject: Subject, facts: Facts) -> Seen | None:
         from awflow.columns import Records, settle  # only big arrays need it
 
         if not hasattr(self, 'records'):
@@ -90,7 +90,7 @@ class Survey:
         return None if subject.pruning else Reason('prune=False')
 
     def _row(
-        self, subject: Subject, facts: Facts, row: int, key: str, must: Reason | None, seen: Look | None
+        self, subject: Subject, facts: Facts, row: int, key: str, must: Reason | None, seen: Seen | None
     ) -> tuple[int, Sequence[Reason]]:
         known = subject.rows.row(key) if subject.rows is not None else None
         claim = self.state.owner_of(subject.name, key) if self.state.claims else None

@@ -2,12 +2,12 @@
 
 A run that finds nothing to do has to see that of 100,000 tasks every input and every output is as it was. A cache by path
 does that, at the price of a lookup, an object and a name for each. So for the tasks of an array, whose paths follow from
-one template, what was seen is kept in the order of the array: a *look* per file, 8 bytes that digest its signature, and a
+one template, what was seen is kept in the order of the array: a *stamp* per file, 8 bytes that digest its signature, and a
 *bond* per task, 8 bytes that digest what its record said then. Both are made anew for all tasks, which is one `stat` a
 file, and compared as bytes. Where both are the same, each file holds what it held when it was found to be what the record
 says. Where one differs, nothing is concluded: the task is looked at by itself, its files are digested if need be.
 
-Only looks that a digest may be trusted for (see `digests.py`, the racy rule) are ever kept. All zeros: not known.
+Only stamps that a digest may be trusted for (see `digests.py`, the racy rule) are ever kept. All zeros: not known.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from awflow.state.fs import Disk
     from awflow.state.snapshot import Snapshot
 
-LOOK = 8  # bytes, of a look as of a bond
-UNKNOWN = bytes(LOOK)  # nothing was kept
-ABSENT = b'\xff' * LOOK  # seen, never kept
+STAMP = 8  # bytes, of a stamp as of a bond
+UNKNOWN = bytes(STAMP)  # nothing was kept
+ABSENT = b'\xff' * STAMP  # seen, never kept
 _STEP = 1024  # tasks compared at once
 
 _signature = attrgetter('st_size', 'st_mtime_ns', 'st_ctime_ns', 'st_ino')
 _pack = Struct('<QqqQ').pack
 
 
-def look_of(signature: tuple[int, int, int, int]) -> bytes:
+def stamp_of(signature: tuple[int, int, int, int]) -> bytes:
     """The digest of size, mtime, ctime (ns) and inode of a file."""
     return xxh3_64_digest(_pack(*signature))
 
 
-def looks_of(paths: Sequence[str], disk: Disk) -> bytes:
-    """The looks of files; ABSENT where there is none, or none that may be seen."""
+def stamps_of(paths: Sequence[str], disk: Disk) -> bytes:
+    """The stamps of files; ABSENT where there is none, or none that may be seen."""
     found: list[bytes] = []
     while len(found) < len(paths):
         rest = paths[len(found) :] if found else paths
@@ -53,15 +53,15 @@ def looks_of(paths: Sequence[str], disk: Disk) -> bytes:
 
 
 class Confirmed:
-    """Bonds and looks of one job. `keys` and `paths` say, as JSON, of which tasks and which files, in which order."""
+    """Bonds and stamps of one job. `keys` and `paths` say, as JSON, of which tasks and which files, in which order."""
 
-    __slots__ = ('bonds', 'keys', 'looks', 'paths')
+    __slots__ = ('bonds', 'keys', 'stamps', 'paths')
 
-    def __init__(self, keys: Any, paths: list[Any], bonds: bytes, looks: list[bytes]) -> None:
+    def __init__(self, keys: Any, paths: list[Any], bonds: bytes, stamps: list[bytes]) -> None:
         self.keys = keys
         self.paths = paths
         self.bonds = bonds
-        self.looks = looks  # of each path, of all tasks
+        self.stamps = stamps  # of each path, of all tasks
 
 
 def read(columns: Snapshot, loads: Any) -> dict[str, Confirmed]:
@@ -70,10 +70,10 @@ def read(columns: Snapshot, loads: Any) -> dict[str, Confirmed]:
         return {}
     found = {}
     for fields in loads(columns['confirmed']):
-        size, at, places = LOOK * fields['rows'], fields['looks'], len(fields['paths'])
-        looks = [bytes(columns['looks'][at + size * n : at + size * (n + 1)]) for n in range(places)]
+        size, at, places = STAMP * fields['rows'], fields['stamps'], len(fields['paths'])
+        stamps = [bytes(columns['stamps'][at + size * n : at + size * (n + 1)]) for n in range(places)]
         bonds = bytes(columns['bonds'][fields['bonds'] : fields['bonds'] + size])
-        found[fields['job']] = Confirmed(fields['keys'], fields['paths'], bonds, looks)
+        found[fields['job']] = Confirmed(fields['keys'], fields['paths'], bonds, stamps)
     return found
 
 
@@ -81,20 +81,20 @@ def written(jobs: Mapping[str, Confirmed], dumps: Any) -> dict[str, bytes | byte
     """The same as columns."""
     if not jobs:
         return {}
-    bonds, looks = bytearray(), bytearray()
+    bonds, stamps = bytearray(), bytearray()
     spans = []
     for job, found in jobs.items():
         spans.append({
-            'job': job, 'rows': len(found.bonds) // LOOK, 'keys': found.keys, 'paths': found.paths, 'bonds': len(bonds),
-            'looks': len(looks),
+            'job': job, 'rows': len(found.bonds) // STAMP, 'keys': found.keys, 'paths': found.paths, 'bonds': len(bonds),
+            'stamps': len(stamps),
         })  # fmt: skip
         bonds += found.bonds
-        for column in found.looks:
-            looks += column
-    return {'confirmed': dumps(spans), 'bonds': bonds, 'looks': looks}
+        for column in found.stamps:
+            stamps += column
+    return {'confirmed': dumps(spans), 'bonds': bonds, 'stamps': stamps}
 
 
-def differing(now: bytes, then: bytes, width: int = LOOK) -> Iterator[int]:
+def differing(now: bytes, then: bytes, width: int = STAMP) -> Iterator[int]:
     """The places where two columns of one length differ."""
     if now == then:
         return

@@ -168,23 +168,23 @@ class Digests:
         self._confirmed = {**self.confirmed, job: found}
         self._changed = True
 
-    def looks(self, paths: Sequence[str]) -> bytes:
-        """The looks of files now (see confirmed.py), in one column."""
-        return confirmed.looks_of(paths, self.disk)
+    def stamps(self, paths: Sequence[str]) -> bytes:
+        """The stamps of files now (see confirmed.py), in one column."""
+        return confirmed.stamps_of(paths, self.disk)
 
     def trusted(self, path: str) -> tuple[bytes, str] | None:
-        """A file's look and digest, as far as the digest may be trusted for as long as the look stays."""
+        """A file's stamp and digest, as far as the digest may be trusted for as long as the stamp stays."""
         cached = self._cache.get(path)
-        return (confirmed.look_of(cached.signature), cached.digest) if cached and cached.lasts else None
+        return (confirmed.stamp_of(cached.signature), cached.digest) if cached and cached.lasts else None
 
-    def trust(self, path: str, look: bytes, digest: str) -> None:
-        """Take over a digest that was kept elsewhere for a file of this look, if it still has it."""
+    def trust(self, path: str, stamp: bytes, digest: str) -> None:
+        """Take over a digest that was kept elsewhere for a file of this stamp, if it still has it."""
         signature = self.signature(path)
-        if signature is not None and path not in self._cache and confirmed.look_of(signature) == look:
+        if signature is not None and path not in self._cache and confirmed.stamp_of(signature) == stamp:
             self._remember(path, _Cached(signature, digest, max(signature[1], signature[2]) + RACY))
 
     def forget(self, paths: Iterable[str]) -> None:
-        """Drop the digests of files whose looks are kept by column."""
+        """Drop the digests of files whose stamps are kept by column."""
         for path in paths:
             self._changed |= self._cache.pop(path, None) is not None
 
