@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from awflow.state.fs import Disk
+    from awflow.state.looks import Look, Looks
     from awflow.state.snapshot import Snapshot
 
 STAMP = 8  # bytes, of a stamp as of a bond
@@ -40,22 +40,28 @@ def stamp_of(signature: tuple[int, int, int, int]) -> bytes:
     return xxh3_64_digest(_pack(*signature))
 
 
-def stamps_of(paths: Sequence[str], disk: Disk) -> bytes:
+def stamps_of(paths: Sequence[str], looks: Looks) -> bytes:
     """The stamps of files; ABSENT where there is none, or none that may be seen."""
+    if looks.try_some(paths):
+        return b''.join(map(_stamp_of_look, looks.all(paths)))
     found: list[bytes] = []
     while len(found) < len(paths):
         rest = paths[len(found) :] if found else paths
         try:  # nothing here is done by a line of Python for each file
-            found.extend(map(xxh3_64_digest, starmap(_pack, map(_signature, disk.stats(rest)))))
+            found.extend(map(xxh3_64_digest, starmap(_pack, map(_signature, looks.disk.stats(rest)))))
         except (OSError, ValueError):
             found.append(ABSENT)
     return b''.join(found)
 
 
+def _stamp_of_look(look: Look) -> bytes:
+    return ABSENT if isinstance(look, OSError) else stamp_of(_signature(look))
+
+
 class Confirmed:
     """Bonds and stamps of one job. `keys` and `paths` say, as JSON, of which tasks and which files, in which order."""
 
-    __slots__ = ('bonds', 'keys', 'stamps', 'paths')
+    __slots__ = ('bonds', 'keys', 'paths', 'stamps')
 
     def __init__(self, keys: Any, paths: list[Any], bonds: bytes, stamps: list[bytes]) -> None:
         self.keys = keys

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from awflow.state.confirmed import Confirmed
     from awflow.state.fs import Disk
+    from awflow.state.looks import Looks
 
 RACY = 2_000_000_000  # nanoseconds
 _TRIES = 3
@@ -81,7 +82,7 @@ class _Cached:
 class Digests:
     """Digests by path, relative to the current directory as given; `changing` names files that never held still."""
 
-    __slots__ = ('_cached', '_changed', '_clock', '_confirmed', '_opened', '_path', 'changing', 'disk')
+    __slots__ = ('_cached', '_changed', '_clock', '_confirmed', '_looks', '_opened', '_path', 'changing', 'disk')
 
     def __init__(self, path: str, disk: Disk) -> None:
         self.disk = disk
@@ -90,6 +91,7 @@ class Digests:
         self._opened: Snapshot | None = None
         self._cached: dict[str, _Cached] | None = None
         self._confirmed: dict[str, Confirmed] | None = None
+        self._looks: Looks | None = None
         self._changed = False
         self._clock = (float('-inf'), 0)  # our monotonic time, the filesystem's ns then
 
@@ -170,7 +172,11 @@ class Digests:
 
     def stamps(self, paths: Sequence[str]) -> bytes:
         """The stamps of files now (see confirmed.py), in one column."""
-        return confirmed.stamps_of(paths, self.disk)
+        if self._looks is None:
+            from awflow.state.looks import Looks
+
+            self._looks = Looks(self.disk)
+        return confirmed.stamps_of(paths, self._looks)
 
     def trusted(self, path: str) -> tuple[bytes, str] | None:
         """A file's stamp and digest, as far as the digest may be trusted for as long as the stamp stays."""

@@ -41,6 +41,11 @@ class Looks:
         self.slow = False
         self._listed: set[str] = set()  # a big directory is not listed for every block
 
+    def try_some(self, paths: Sequence[str]) -> bool:
+        """Whether looking at these would be slow, as far as the first ones tell."""
+        self._trial(paths[:TRIAL])
+        return self.slow
+
     def all(self, paths: Sequence[str]) -> list[Look]:
         """What stat says of each path, or the error that it raises."""
         found: list[Look] = []
