@@ -14,7 +14,6 @@ from awflow.reasons import Reason
 from awflow.state.confirmed import STAMP, Confirmed, differing
 from awflow.state.rows import Rows
 from awflow.state.table import FINAL, OUTCOMES, RESULT, WIDTH
-from awflow.subject import BIG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class Records:
 def outline(survey: Survey, subject: Subject) -> Seen | None:
     """What of a job can be looked at by column; None if that is nothing."""
     job = subject.job
-    if len(subject.keys) < BIG or job.array is None or job.array.labels is not None:
+    if not subject.big or (job.array is not None and job.array.labels is not None):
         return None
     if (job.input_specs and subject.input_templates is None) or (job.output_specs and subject.output_templates is None):
         return None

@@ -14,7 +14,7 @@ from awflow.plan import Link, Plan
 from awflow.sources import Sources
 from awflow.state.record import Record
 from awflow.state.store import Store
-from awflow.subject import BIG, Subject, condition_components
+from awflow.subject import Subject, condition_components
 from awflow.survey import Survey
 
 TYPE_CHECKING = False
@@ -161,7 +161,7 @@ class Planner:
 
     def confirm(self, state: State) -> None:
         """Keep how the files of big arrays look that hold what this state says."""
-        if any(len(subject.keys) >= BIG for subject in self.subjects):
+        if any(subject.big for subject in self.subjects):
             from awflow.confirming import confirm
 
             confirm(self.survey, state)

@@ -28,7 +28,7 @@ class Subject:
     """A job of a schedule, by number. `rows` is None if the state knows nothing of it."""
 
     __slots__ = (
-        '_places', 'above', 'code', 'components', 'forced', 'input_templates', 'job', 'keys', 'links', 'name', 'number',
+        '_places', 'above', 'big', 'code', 'components', 'forced', 'input_templates', 'job', 'keys', 'links', 'name', 'number',
         'output_templates', 'outputs', 'pruning', 'reads', 'rows', 'scheduled', 'texts',
     )  # fmt: skip
 
@@ -53,7 +53,8 @@ class Subject:
         self.scheduled = False
         self.forced = False
         self.pruning = True
-        if job.array is not None and len(self.keys) >= BIG:
+        self.big = job.array is not None and len(self.keys) >= BIG
+        if self.big:
             self._look_for_templates()
         # row -> declared paths, where there are any
         self.outputs: dict[int, list[str]] | Outputs = {}

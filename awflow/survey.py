@@ -11,7 +11,7 @@ from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Fac
 from awflow.producers import Producers
 from awflow.reasons import FRESH, MISSING, Reason
 from awflow.specs import expand_inputs
-from awflow.subject import BIG, CONDITION, Subject, code_part
+from awflow.subject import CONDITION, Subject, code_part
 from awflow.verdict import HOLD, Checks, differences, recorded
 
 TYPE_CHECKING = False
@@ -64,7 +64,7 @@ class Survey:
         facts.scheduled = subject.scheduled
         facts.declares_outputs = subject.job.declares_outputs
         must = self._must(subject)
-        seen = self._by_column(subject, facts) if len(subject.keys) >= BIG and must is None else None
+        seen = self._by_column(subject, facts) if subject.big and must is None else None
         for row in range(len(subject.keys)) if facts.settled is None else places_of(facts.settled, 0):
             key = subject.keys[row]
             base, reasons = self._row(subject, facts, row, key, must, seen)
