@@ -44,14 +44,20 @@ class Seen:
 
     __slots__ = ('bonds', 'files', 'keys', 'known', 'makers', 'paths', 'stamps')
 
-    def __init__(self, subject: Subject, makers: Sequence[Maker], files: list[tuple[Template, bool]]) -> None:
-        self.makers = makers
-        self.files = files
+    def __init__(self, subject: Subject) -> None:
+        self.makers: Sequence[Maker] = ()
+        self.files: list[tuple[Template, bool]] = []
         self.keys = _keys(subject)
-        self.paths = [[*template.parts] for template, _ in files]
+        self.paths = [['edge', link.component] for link in subject.links if link.partners is not None]
         self.bonds = b''
         self.stamps: list[bytes] = []
         self.known = Confirmed(self.keys, self.paths, b'', [])
+
+    def add(self, kind: str, template: Template) -> None:
+        """Note a path that the tasks make or read; what they read of others is no file to look at."""
+        self.paths.append([kind, *template.parts])
+        if kind != 'made':
+            self.files.append((template, kind == 'stat'))
 
     def lend(self, survey: Survey, subject: Subject, row: int, place: int) -> None:
         """Before a task is looked at by itself: its record knows the digests of those of its files that look as they did."""
@@ -96,9 +102,11 @@ def outline(survey: Survey, subject: Subject) -> Seen | None:
         return None
     if (job.input_specs and subject.input_templates is None) or (job.output_specs and subject.output_templates is None):
         return None
+    seen = Seen(subject)
     each = [(link.upstream, link.partners) for link in subject.links if link.partners is not None]
     makers = {number: (survey.subjects[number], partners) for number, partners in each}
-    files = [(template, False) for template in subject.output_templates or ()]
+    for template in subject.output_templates or ():
+        seen.add('output', template)
     for template, stat in subject.input_templates or ():
         pairs = survey.producers.makers(template)
         if pairs is None:
@@ -107,9 +115,9 @@ def outline(survey: Survey, subject: Subject) -> Seen | None:
             partners = _by_text(subject, maker) if maker.number in subject.above else None
             if partners is None or [*makers.setdefault(maker.number, (maker, partners))[1]] != [*partners]:
                 return None
-        if not pairs:
-            files.append((template, stat))
-    return Seen(subject, [*makers.values()], files)
+        seen.add('made' if pairs else 'stat' if stat else 'input', template)
+    seen.makers = [*makers.values()]
+    return seen
 
 
 def _by_text(subject: Subject, maker: Subject) -> Sequence[int] | None:
@@ -202,7 +210,7 @@ def known(survey: Survey, subject: Subject, seen: Seen) -> Confirmed:
     """What was confirmed of these tasks; of those of which nothing was, all zeros."""
     found = survey.digests.confirmed.get(subject.name)
     if found is None or found.paths != seen.paths or not _same_tasks(subject, found, seen.keys):
-        found = Confirmed(seen.keys, seen.paths, b'', [b''] * len(seen.paths))
+        found = Confirmed(seen.keys, seen.paths, b'', [b''] * len(seen.files))
     size = STAMP * len(subject.keys)
     padding = bytes(max(size - len(found.bonds), 0))
     return Confirmed(seen.keys, seen.paths, found.bonds[:size] + padding, [stamps[:size] + padding for stamps in found.stamps])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xxhash import xxh3_128_hexdigest
+from awflow.state.record import names_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def paths_digest(paths: Sequence[str]) -> str:
     """The digest of the paths that a task declares to make."""
-    return xxh3_128_hexdigest('\0'.join(paths).encode('utf-8', 'surrogateescape'))
+    return names_digest(paths)
 
 
 def with_parts(own: Mapping[str, str], inputs: Mapping[str, str], upstream: Mapping[str, str]) -> dict[str, str]:

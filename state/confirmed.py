@@ -59,7 +59,7 @@ def _stamp_of_look(look: Look) -> bytes:
 
 
 class Confirmed:
-    """Bonds and stamps of one job. `keys` and `paths` say, as JSON, of which tasks and which files, in which order."""
+    """Bonds and stamps of one job. `keys` and `paths` say, as JSON, of which tasks, and what they make and read."""
 
     __slots__ = ('bonds', 'keys', 'paths', 'stamps')
 
@@ -67,7 +67,7 @@ class Confirmed:
         self.keys = keys
         self.paths = paths
         self.bonds = bonds
-        self.stamps = stamps  # of each path, of all tasks
+        self.stamps = stamps  # of each path that is looked at, of all tasks
 
 
 def read(columns: Snapshot, loads: Any) -> dict[str, Confirmed]:
@@ -76,8 +76,8 @@ def read(columns: Snapshot, loads: Any) -> dict[str, Confirmed]:
         return {}
     found = {}
     for fields in loads(columns['confirmed']):
-        size, at, places = STAMP * fields['rows'], fields['stamps'], len(fields['paths'])
-        stamps = [bytes(columns['stamps'][at + size * n : at + size * (n + 1)]) for n in range(places)]
+        size, at, files = STAMP * fields['rows'], fields['stamps'], fields['files']
+        stamps = [bytes(columns['stamps'][at + size * n : at + size * (n + 1)]) for n in range(files)]
         bonds = bytes(columns['bonds'][fields['bonds'] : fields['bonds'] + size])
         found[fields['job']] = Confirmed(fields['keys'], fields['paths'], bonds, stamps)
     return found
@@ -92,7 +92,7 @@ def written(jobs: Mapping[str, Confirmed], dumps: Any) -> dict[str, bytes | byte
     for job, found in jobs.items():
         spans.append({
             'job': job, 'rows': len(found.bonds) // STAMP, 'keys': found.keys, 'paths': found.paths, 'bonds': len(bonds),
-            'stamps': len(stamps),
+            'files': len(found.stamps), 'stamps': len(stamps),
         })  # fmt: skip
         bonds += found.bonds
         for column in found.stamps:

@@ -11,7 +11,7 @@ from array import array
 from itertools import pairwise
 
 from awflow.state import jsontext, snapshot
-from awflow.state.record import EMPTY, outputs_digest, own_digest
+from awflow.state.record import EMPTY, names_digest, own_digest
 from awflow.state.table import (
     BLOCK,
     COUNTED,
@@ -20,10 +20,12 @@ from awflow.state.table import (
     END_IS_ID,
     FINAL,
     INTEGERS,
+    MAKES,
     NAMED,
     NUMBERED,
     OTHER_OUTCOME,
     OUTCOMES,
+    PATHS,
     RESULT,
     WIDTH,
     Base,
@@ -140,12 +142,15 @@ class _Writer:
         for name in _IN_COLUMNS:
             shown.pop(name, None)
         end = bytes.fromhex(record.end) or EMPTY
-        flags = FINAL * record.final | RESULT * (record.result is not None)
+        flags = FINAL * record.final | RESULT * (record.result is not None) | MAKES * bool(record.outputs)
         if record.end and record.id == record.end:
             del shown['id']
             flags |= END_IS_ID
         if 'started' in shown and 'ended' in shown:
             shown['ended'] = round(shown['ended'] - shown['started'], 3)  # few digits where there were many
+        if record.outputs and record.own:
+            paths = names_digest(record.outputs)
+            shown['own'] = {name: PATHS if digest == paths else digest for name, digest in record.own.items()}
         known = record.outcome in OUTCOMES
         if not known:
             shown['outcome'] = record.outcome
@@ -159,7 +164,6 @@ class _Writer:
         put['generation'].append(record.generation)
         put['attempt'].append(min(restart, _WORD) << 16 | min(retry, _WORD))
         self.digests['own'] += own_digest(record.own)
-        self.digests['outputs'] += outputs_digest(record.outputs)
         self.digests['end'] += end
         return shown
 
@@ -176,7 +180,8 @@ class _Writer:
         import zlib
 
         columns: dict[str, bytes | bytearray] = {**self.digests}
-        columns.update((name, snapshot.little_endian(column)) for name, column in self.integers.items())
+        integers = {name: snapshot.little_endian(column) for name, column in self.integers.items()}
+        columns.update(snapshot.deflated(integers))
         columns['keys'] = self.keys
         columns['block ends'] = snapshot.little_endian(self.block_ends)
         columns['contexts'] = jsontext.dumps(self.contexts)

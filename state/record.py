@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
-EMPTY = bytes(16)  # the digest of no components and of no outputs
+EMPTY = bytes(16)  # the digest of no components
 
 # In the order in which they are written; a field that equals its default is left out.
 _DEFAULTS: dict[str, Any] = {
@@ -167,9 +167,9 @@ def own_digest(own: Mapping[str, str]) -> bytes:
     return _digest([f'{name}\0{digest}' for name, digest in own.items()])
 
 
-def outputs_digest(outputs: Mapping[str, list[Any]]) -> bytes:
-    """One digest of the paths and contents of outputs, whatever their order; EMPTY if there are none."""
-    return _digest([f'{path}\0{content[0]}' for path, content in outputs.items()])
+def names_digest(names: Iterable[str]) -> str:
+    """One digest of names in their order."""
+    return xxh3_128_hexdigest('\0'.join(names).encode('utf-8', 'surrogateescape'))
 
 
 def _digest(lines: list[str]) -> bytes:

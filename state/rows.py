@@ -10,8 +10,8 @@ from __future__ import annotations
 import sys
 
 from awflow.state import attempts
-from awflow.state.record import EMPTY, Record, outputs_digest, own_digest
-from awflow.state.table import FINAL, OTHER_OUTCOME, OUTCOMES, RESULT, WIDTH, natural
+from awflow.state.record import EMPTY, Record, own_digest
+from awflow.state.table import FINAL, MAKES, OTHER_OUTCOME, OUTCOMES, RESULT, WIDTH, natural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,10 +207,10 @@ class Rows:
         record = self.over.get(row)
         return own_digest(record.own) if record else bytes(self._base.own[WIDTH * row : WIDTH * row + WIDTH])
 
-    def outputs(self, row: int) -> bytes:
-        """The digest of the task's outputs (see record.outputs_digest)."""
+    def makes(self, row: int) -> bool:
+        """Whether the task has outputs; those of an old snapshot may have some."""
         record = self.over.get(row)
-        return outputs_digest(record.outputs) if record else bytes(self._base.outputs[WIDTH * row : WIDTH * row + WIDTH])
+        return bool(record.outputs) if record else self._base.old or bool(self._base.flags[row] & MAKES)
 
     def generation(self, row: int) -> int:
         record = self.over.get(row)

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAGIC = b'awfcols\n'
-VERSION = 1
+VERSION = 2
 ALIGN = 16
+DEFLATED = ', deflated'  # what is appended to the name of a column of integers that is kept compressed
+_WORTH = 4096  # bytes that a column must have for that
 _HEAD, _PLACE, _TRAILER = 16, 16, 8  # bytes of what surrounds the columns
 
 
@@ -52,14 +54,15 @@ def write(columns: Mapping[str, bytes | bytearray | memoryview], meta: Mapping[s
 
 
 class Snapshot:
-    """Columns by name, as views of the bytes they were read from."""
+    """Columns by name, as views of the bytes they were read from. `version` is that of the format they were written in."""
 
-    __slots__ = ('_data', '_places', 'meta')
+    __slots__ = ('_data', '_places', 'meta', 'version')
 
-    def __init__(self, data: memoryview, places: Mapping[str, tuple[int, int]], meta: dict[str, Any]) -> None:
+    def __init__(self, data: memoryview, places: Mapping[str, tuple[int, int]], version: int) -> None:
         self._data = data
         self._places = places
-        self.meta = meta
+        self.version = version
+        self.meta: dict[str, Any] = {}
 
     @classmethod
     def open(cls, data: bytes | memoryview) -> Snapshot:
@@ -76,7 +79,7 @@ class Snapshot:
         if version > VERSION:
             raise newer(version)
         places = dict(_places(body[_HEAD : _HEAD + length]))
-        snapshot = cls(body, places, {})
+        snapshot = cls(body, places, version)
         snapshot.meta = jsontext.loads(snapshot['meta'])
         return snapshot
 
@@ -89,7 +92,12 @@ class Snapshot:
 
     def integers(self, name: str, code: str) -> memoryview:
         """A column of little-endian integers of the given `struct` code, indexed by row."""
-        column = self[name]
+        if name in self._places:
+            column = self[name]
+        else:
+            from zlib import decompress
+
+            column = memoryview(decompress(self[f'{name}{DEFLATED}']))
         if sys.byteorder == 'little' or code == 'B':
             return column.cast(code)  # type: ignore[call-overload,no-any-return]
         from array import array
@@ -105,6 +113,17 @@ def little_endian(column: array[int]) -> bytes:
         column = column[:]
         column.byteswap()
     return column.tobytes()
+
+
+def deflated(columns: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Columns of integers by the name under which they are kept: one that says the same of most rows takes next to nothing."""
+    from zlib import compress
+
+    kept = {}
+    for name, column in columns.items():
+        small = compress(column, 1) if len(column) >= _WORTH else column
+        kept.update({f'{name}{DEFLATED}': small} if 4 * len(small) < len(column) else {name: column})
+    return kept
 
 
 def newer(version: object) -> StateVersionError:

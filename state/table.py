@@ -12,7 +12,7 @@ import sys
 
 from awflow.state import jsontext
 from awflow.state.attempts import brief
-from awflow.state.record import Record
+from awflow.state.record import Record, names_digest
 from awflow.state.snapshot import Damaged, Snapshot
 
 TYPE_CHECKING = False
@@ -26,13 +26,15 @@ OTHER_OUTCOME = 255  # a word that this version does not know: it stands in the 
 FINAL = 1  # flags: the attempt has ended
 RESULT = 2  # it stored a return value
 END_IS_ID = 4  # its outcome is its attempt id, which is then not kept twice
+MAKES = 8  # it has outputs
 
 BLOCK = 1024  # rows
 EARLIER = 'earlier'  # the member of a block that tells of the attempts before a record's
 WIDTH = 16  # bytes of a digest
 
 INTEGERS = {'outcome': 'B', 'flags': 'B', 'context': 'I', 'generation': 'I', 'attempt': 'I'}
-DIGESTS = ('own', 'outputs', 'end')
+DIGESTS = ('own', 'end')
+PATHS = True  # in place of a component that is the digest of the names of the outputs
 
 COUNTED, NUMBERED, NAMED = 'counted', 'numbered', 'named'  # how the keys of a job are kept
 
@@ -62,7 +64,6 @@ class Base:
         'generation',
         'job',
         'outcome',
-        'outputs',
         'own',
     )
 
@@ -72,7 +73,6 @@ class Base:
     generation: memoryview
     attempt: memoryview
     own: memoryview
-    outputs: memoryview
     end: memoryview
 
     def __init__(self, table: Table, span: dict[str, Any]) -> None:
@@ -93,6 +93,11 @@ class Base:
     @property
     def contexts(self) -> list[tuple[str, dict[str, str]]]:
         return self._table.contexts
+
+    @property
+    def old(self) -> bool:
+        """Whether it was written before flags told of outputs."""
+        return self._table.snapshot.version < 2
 
     def keys(self) -> list[str]:
         """The key of every row."""
@@ -155,6 +160,9 @@ class Base:
         shown = {name: column[position] for name, column in self._block[1].items() if column[position] is not None}
         if 'started' in shown and 'ended' in shown:
             shown['ended'] = round(shown['started'] + shown['ended'], 3)
+        if 'own' in shown and PATHS in shown['own'].values():
+            paths = names_digest(shown['outputs'])
+            shown['own'] = {name: paths if digest is PATHS else digest for name, digest in shown['own'].items()}
         return shown
 
     def _compared(self, row: int) -> dict[str, Any]:

@@ -107,3 +107,65 @@ def test_whatever_happens_to_files_columns_say_what_each_task_alone_would(worksp
     workspace.script(FLOW.format(seed=seed, keys=keys))
     ran = workspace.run()
     assert ran.stdout.endswith('done\n') or 'refused' in ran.stdout, ran.stderr
+
+
+DECLARED = """
+    from awflow import subject
+    from awflow.errors import AwflowError
+    from awflow.state import digests
+
+    digests.RACY = -10**15
+    SIZE = 70
+
+    def plain(f): return outputs('a/{i}')(inputs('in/{i}')(f))
+    def stat(f): return outputs('a/{i}')(inputs('in/{i}', hash='stat')(f))
+    def read(f): return inputs('a/{i}', 'in/{i}')(f)
+    def both(f): return outputs('a/{i}', 'in/{i}')(f)
+    def none(f): return f
+    def shared(f): return outputs('a/{i}')(inputs('in/0')(f))
+    def padded(f): return outputs('a/{i:02}')(inputs('in/{i}')(f))
+    def called(f): return outputs('a/{i}')(inputs(lambda i: f'in/{i}')(f))
+
+    def above(status):
+        def declare(f):
+            @outputs('in/{i}')
+            @job(array=SIZE, batch=70)
+            def maker(i): open(f'in/{i}', 'a').close()
+            return outputs('a/{i}')(inputs('in/{i}')(after(maker, each=True, status=status)(f)))
+        return declare
+
+    def made(declare):
+        @declare
+        @job(array=SIZE, batch=70)
+        def work(i):
+            open(f'a/{i}', 'a').close()
+            open(f'a/{i:02}', 'a').close()
+        return work
+
+    def said(declare, big):
+        subject.BIG = big
+        try:
+            return schedule(made(declare), dry_run=True).plan.to_dict()
+        except AwflowError as error:
+            return str(error)
+        finally:
+            subject.BIG = 10
+
+    os.makedirs('a'); os.makedirs('in')
+    for i in range(SIZE): open(f'in/{i}', 'w').close()
+    ways = [plain, stat, read, both, none, shared, padded, called, above('success'), above('any')]
+    for way in ways:
+        run = schedule(made(way))
+        run = schedule(made(way))
+        assert not run.executed, way
+        for other in ways:
+            alone, together = said(other, 10**9), said(other, 10)
+            assert alone == together, (way, other, alone, together)
+    print('done')
+"""
+
+
+def test_what_is_declared_otherwise_is_outdated_by_column_too(workspace: Workspace) -> None:
+    workspace.script(DECLARED)
+    ran = workspace.run()
+    assert ran.stdout.endswith('done\n'), ran.stderr

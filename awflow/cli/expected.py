@@ -59,7 +59,7 @@ def _made_so(workflow: Workflow, path: str, digest: str) -> bool:
         rows = workflow.state.rows(job)
         for row in range(len(rows or ())):
             assert rows is not None, 'only rows are looked at'
-            if any(rows.outputs(row)) and rows.record(row).outputs.get(path, [''])[0] == digest:
+            if rows.makes(row) and rows.record(row).outputs.get(path, [''])[0] == digest:
                 return True
     return False
 

@@ -10,7 +10,7 @@ from awflow.state import attempts
 from awflow.state.journal import frame, parse
 from awflow.state.ledger import Entry
 from awflow.state.record import Record
-from awflow.state.snapshot import MAGIC
+from awflow.state.snapshot import MAGIC, VERSION
 from awflow.state.store import Store
 from awflow.state.table import DIGESTS, EARLIER, INTEGERS
 from tests.state.staging import StillDisk, succeeded
@@ -42,4 +42,4 @@ def test_the_files_are_those_that_are_described(root: str) -> None:
     ledger = f'{root}/fit%2Fit/ledger'
     assert sorted(os.listdir(ledger)) == ['1.claim', '2.claim', '2.snapshot']
     assert Path(f'{ledger}/2.snapshot').read_bytes().startswith(MAGIC)
-    assert Path(f'{root}/FORMAT').read_text() == '1\n'
+    assert Path(f'{root}/FORMAT').read_text() == f'{VERSION}\n'

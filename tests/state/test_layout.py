@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from awflow.errors import StateAccessError, StateVersionError
 from awflow.state.fs import Disk
 from awflow.state.layout import Layout, accessing, check_access, find, prepare, safe
+from awflow.state.snapshot import VERSION
 from awflow.state.store import Store
 from tests.state.staging import succeeded
 
@@ -94,7 +95,7 @@ def test_a_state_of_another_user_is_refused(root: str, monkeypatch: pytest.Monke
 def test_a_newer_format_is_refused_and_left_alone(root: str) -> None:
     succeeded(Store(root, 'pi'), 'r', '1')
     with open(f'{root}/FORMAT', 'w') as file:
-        file.write('2\n')
+        file.write(f'{VERSION + 1}\n')
     names = os.listdir(f'{root}/pi/ledger')
     with pytest.raises(StateVersionError, match='Upgrade awflow'):
         Store(root, 'pi').read()
