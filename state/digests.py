@@ -2,9 +2,11 @@
 
 The cache trusts a digest if the file's signature (size, mtime, ctime, inode) is the one it had. That alone is not
 safe: a file written twice within one tick of the filesystem's clock has the same signature after both. So, as git does
-(its "racy" rule), a digest is trusted only if the file was two seconds old when it was taken, by the clock of the
-filesystem, which is not ours: it is read off the mtime of a file just written beside the cache. Younger files are read
-again at every look, until `confirm` finds their signature unchanged and old enough.
+(its "racy" rule), a digest is trusted only if the file was older than a tick when it was taken, by the clock of the
+filesystem, which is not ours: it is read off the mtime of a file just written beside the cache. How long a tick is, the
+ctime tells, which nobody but the filesystem sets: where it has fractions of a millisecond, it comes from a kernel's clock,
+which ticks every 10 ms or faster, and a tenth of a second is plenty; where it has none, it may be one of whole seconds or
+two. Younger files are read again at every look, until `confirm` finds their signature unchanged and old enough.
 
 Signatures are compared for equality, never for newer: files get copied with older times. The cache may be lost or
 damaged at any time, and costs only the reading.
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from awflow.state.looks import Looks
 
 RACY = 2_000_000_000  # nanoseconds
+RACY_FINE = 100_000_000  # where times have fractions of a millisecond
 _TRIES = 3
 _CLOCK_AGE = 1.0  # seconds for which the filesystem's time is not asked again; too early is on the safe side
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
@@ -73,7 +76,8 @@ class _Cached:
     @property
     def lasts(self) -> bool:
         """Whether it may be trusted for as long as the file has this signature."""
-        return max(self.signature[1], self.signature[2]) + RACY <= self.seen
+        _, mtime, ctime, _ = self.signature
+        return max(mtime, ctime) + (RACY_FINE if ctime % 1_000_000 else RACY) <= self.seen
 
     def vouches_for(self, signature: Signature) -> bool:
         return signature == self.signature and self.lasts
@@ -152,6 +156,7 @@ class Digests:
         What remains possible is a file written twice within one tick of its clock, of one size, by who does not wait
         for the task that makes it.
         """
+        self._clock = (float('-inf'), 0)  # now, not a second ago
         now = self._filesystem_time()
         for path in paths:
             cached = self._cache.get(path)

@@ -79,7 +79,7 @@ def test_an_old_file_is_read_once(read: list[str]) -> None:
 
 def test_a_young_file_is_read_at_every_look_because_it_may_be_written_again_within_one_tick(read: list[str]) -> None:
     Path('a').write_bytes(b'abc')
-    found = cache()
+    found = cache(later(-1))
     for _ in range(3):
         found.of('a')
     found.save()
@@ -90,7 +90,7 @@ def test_a_young_file_is_read_at_every_look_because_it_may_be_written_again_with
 def test_a_young_file_is_trusted_once_it_has_kept_its_signature_until_it_was_old(read: list[str]) -> None:
     Path('a').write_bytes(b'abc')
     Path('b').write_bytes(b'abc')
-    disk = SlowClock()
+    disk = later(-1)
     found = cache(disk)
     found.of('a')
     found.of('b')
@@ -106,9 +106,28 @@ def test_a_young_file_is_trusted_once_it_has_kept_its_signature_until_it_was_old
     assert read == ['b']
 
 
+@pytest.mark.parametrize(('fraction', 'age', 'trusted'), [(1, 0.05, False), (1, 0.2, True), (0, 0.2, False), (0, 2.0, True)])
+def test_how_old_a_file_must_be_depends_on_how_fine_its_times_are(
+    fraction: int, age: float, trusted: bool, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ticking(StillDisk):
+        """A filesystem whose own files are of one moment, the others of one that is `age` before it."""
+
+        def stat(self, path: str) -> os.stat_result:
+            ns = 10**18 + (fraction if '.tmp-' not in path else int(age * 10**9) + fraction)
+            return os.stat_result([*super().stat(path)], {'st_mtime_ns': ns, 'st_ctime_ns': ns})
+
+    Path('a').write_bytes(b'abc')
+    monkeypatch.setattr(digests, '_signature', lambda found: (3, 10**18 + fraction, 10**18 + fraction, 1))
+    found = cache(Ticking())
+    found.of('a')
+    found.of('a')
+    assert read == ['a'] * (1 if trusted else 2)
+
+
 def test_confirming_too_early_changes_nothing(read: list[str]) -> None:
     Path('a').write_bytes(b'abc')
-    found = cache()
+    found = cache(later(-1))
     found.of('a')
     found.confirm(['a'])
     found.of('a')
@@ -136,7 +155,7 @@ def test_what_a_worker_digested_is_trusted_after_confirmation_only(read: list[st
     Path('a').write_bytes(b'abc')
     content = cache().of('a')
     assert content is not None
-    disk = SlowClock()
+    disk = later(-1)
     found = cache(disk)
     found.learn('a', content, found.signature('a'))
     read.clear()
