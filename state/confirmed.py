@@ -12,9 +12,9 @@ Only stamps that a digest may be trusted for (see `digests.py`, the racy rule) a
 
 from __future__ import annotations
 
+from _operator import attrgetter  # without `operator` and `struct` around them, which are a millisecond for three names
+from _struct import Struct
 from itertools import starmap
-from operator import attrgetter
-from struct import Struct
 
 from xxhash import xxh3_64_digest
 

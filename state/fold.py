@@ -180,8 +180,7 @@ class _Writer:
         import zlib
 
         columns: dict[str, bytes | bytearray] = {**self.digests}
-        integers = {name: snapshot.little_endian(column) for name, column in self.integers.items()}
-        columns.update(snapshot.deflated(integers))
+        columns.update(snapshot.packed(self.integers))
         columns['keys'] = self.keys
         columns['block ends'] = snapshot.little_endian(self.block_ends)
         columns['contexts'] = jsontext.dumps(self.contexts)

@@ -11,6 +11,7 @@ novelty.
 from __future__ import annotations
 
 import sys
+from itertools import groupby
 
 from xxhash import xxh3_64_digest
 
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 MAGIC = b'awfcols\n'
 VERSION = 2
 ALIGN = 16
-DEFLATED = ', deflated'  # what is appended to the name of a column of integers that is kept compressed
-_WORTH = 4096  # bytes that a column must have for that
+RUNS = ', runs'  # what is appended to the name of a column of integers that is kept as pairs of a value and how often
+_RUN = 16  # bytes of a pair
+_WIDTHS = {'B': 1, 'I': 4}  # of the columns that are kept so
+_WORTH = 64  # bytes that a column must have for each pair
 _HEAD, _PLACE, _TRAILER = 16, 16, 8  # bytes of what surrounds the columns
 
 
@@ -92,12 +95,8 @@ class Snapshot:
 
     def integers(self, name: str, code: str) -> memoryview:
         """A column of little-endian integers of the given `struct` code, indexed by row."""
-        if name in self._places:
-            column = self[name]
-        else:
-            from zlib import decompress
-
-            column = memoryview(decompress(self[f'{name}{DEFLATED}']))
+        runs = name + RUNS
+        column = memoryview(_spread(self[runs], _WIDTHS[code])) if runs in self else self[name]
         if sys.byteorder == 'little' or code == 'B':
             return column.cast(code)  # type: ignore[call-overload,no-any-return]
         from array import array
@@ -115,15 +114,24 @@ def little_endian(column: array[int]) -> bytes:
     return column.tobytes()
 
 
-def deflated(columns: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Columns of integers by the name under which they are kept: one that says the same of most rows takes next to nothing."""
-    from zlib import compress
-
+def packed(columns: Mapping[str, array[int]]) -> dict[str, bytes]:
+    """Columns of integers by the name under which they are kept: what is the same for most rows takes next to nothing."""
     kept = {}
     for name, column in columns.items():
-        small = compress(column, 1) if len(column) >= _WORTH else column
-        kept.update({f'{name}{DEFLATED}': small} if 4 * len(small) < len(column) else {name: column})
+        size = len(column) * column.itemsize
+        runs = [(value, sum(1 for _ in run)) for value, run in groupby(column)] if size > _WORTH else []
+        if runs and _WORTH * len(runs) < size:
+            kept[name + RUNS] = b''.join(number.to_bytes(_RUN // 2, 'little') for run in runs for number in run)
+        else:
+            kept[name] = little_endian(column)
     return kept
+
+
+def _spread(runs: memoryview, width: int) -> bytes:
+    half = _RUN // 2
+    return b''.join(
+        bytes(runs[at : at + width]) * int.from_bytes(runs[at + half : at + _RUN], 'little') for at in range(0, len(runs), _RUN)
+    )
 
 
 def newer(version: object) -> StateVersionError:
