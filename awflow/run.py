@@ -289,6 +289,7 @@ def _drive(
     def equip(granted: Grant) -> None:
         path = store.layout.payload(granted.number)
         planner.write_payload(path)
+        planner.digests.catch_up()
         planner.digests.save()  # what was hashed for the plan is not hashed again by the tasks
         pool.load(path)
 

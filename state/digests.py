@@ -86,7 +86,7 @@ class _Cached:
 class Digests:
     """Digests by path, relative to the current directory as given; `changing` names files that never held still."""
 
-    __slots__ = ('_cached', '_changed', '_clock', '_confirmed', '_looks', '_opened', '_path', 'changing', 'disk')
+    __slots__ = ('_cached', '_changed', '_clock', '_confirmed', '_looks', '_opened', '_path', '_undated', 'changing', 'disk')
 
     def __init__(self, path: str, disk: Disk) -> None:
         self.disk = disk
@@ -96,6 +96,7 @@ class Digests:
         self._cached: dict[str, _Cached] | None = None
         self._confirmed: dict[str, Confirmed] | None = None
         self._looks: Looks | None = None
+        self._undated: float | None = None  # when, by our clock, something was first digested without knowing the time
         self._changed = False
         self._clock = (float('-inf'), 0)  # our monotonic time, the filesystem's ns then
 
@@ -149,6 +150,21 @@ class Digests:
         signature = signature or self.signature(path)
         if signature and signature[0] == content.size:
             self._remember(path, _Cached(signature, content.digest, 0))
+
+    def catch_up(self) -> None:
+        """Once there is a place beside which to read the filesystem's time: what was digested before may be trusted after all.
+
+        Before a state is made there is none. All that was digested since the first look was digested no earlier than it.
+        """
+        if self._undated is None:
+            return
+        self._clock = (float('-inf'), 0)
+        if now := self._filesystem_time():
+            seen = now - int((self.disk.monotonic() - self._undated) * 10**9)
+            undated = [path for path, cached in self._cache.items() if not cached.seen]
+            for path in undated:
+                self._remember(path, _Cached(self._cache[path].signature, self._cache[path].digest, seen))
+            self._undated = None
 
     def confirm(self, paths: Iterable[str]) -> None:
         """At the end of a run: trust the digests of files that kept their signature until they were old enough.
@@ -326,6 +342,7 @@ class Digests:
                 self._clock = (now, self.disk.stat(probe).st_mtime_ns)
             except OSError:
                 self._clock = (now, 0)
+                self._undated = now if self._undated is None else self._undated
             self._discard(probe)
         return self._clock[1]
 

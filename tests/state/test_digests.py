@@ -125,6 +125,26 @@ def test_how_old_a_file_must_be_depends_on_how_fine_its_times_are(
     assert read == ['a'] * (1 if trusted else 2)
 
 
+def test_what_was_digested_before_there_was_a_state_is_trusted_once_the_time_is_known(read: list[str]) -> None:
+    Path('old').write_bytes(b'abc')
+    disk = later(10)
+    found = Digests('not yet/digests', disk)
+    found.of('old')
+    disk.sleep(5)
+    Path('young').write_bytes(b'abc')
+    os.mkdir('not yet')
+    found.catch_up()
+    found.of('old')
+    assert read == ['old']
+    early = Digests('nor this/digests', later(4))
+    early.of('young')
+    early.disk.sleep(5)
+    os.mkdir('nor this')
+    early.catch_up()
+    early.of('young')
+    assert read == ['old', 'young', 'young']
+
+
 def test_confirming_too_early_changes_nothing(read: list[str]) -> None:
     Path('a').write_bytes(b'abc')
     found = cache(later(-1))

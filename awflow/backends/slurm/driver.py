@@ -117,6 +117,7 @@ class Driver:
             if self._facts:
                 planner.note_run({**self._facts, 'commands': dict(self.slurm.counts)})
         self.grant.close()
+        planner.digests.catch_up()
         planner.digests.save()
 
     def _prepare_note(self) -> None:
