@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from awflow.columns import Records, bonds, known, outline, path_of
 from awflow.outcome import WIDTH, outcome_digest
-from awflow.state.confirmed import STAMP, UNKNOWN, Confirmed, differing, stamp_of
+from awflow.state.confirmed import STAMP, UNKNOWN, Confirmed, differing, stamp_of, unknown
 from awflow.state.record import own_digest
 from awflow.state.table import FINAL, OUTCOMES, RESULT
 
@@ -71,10 +71,7 @@ class _Confirmation:
         """The tasks of which something is not as it was confirmed, or never was."""
         yield from differing(bytes(self.bonds), self.before.bonds)
         for at, column in enumerate(self.before.stamps):
-            if UNKNOWN in column:
-                yield from (
-                    row for row in range(len(self.subject.keys)) if column[STAMP * row : STAMP * row + STAMP] == UNKNOWN
-                )
+            yield from unknown(column)
             if self.seen.stamps:
                 yield from differing(self.seen.stamps[at], column)
 

@@ -32,7 +32,7 @@ def superseded(state: State, layout: Layout, live: Collection[int]) -> Iterator[
     for job in state.jobs():
         rows = state.rows(job)
         assert rows is not None, 'a job of the state has rows'
-        named = generations(rows)
+        named = rows.generations()
         everywhere |= named
         if _unnamed(layout.results_dir(job), '.pickles', named | set(live), state.last):
             yield from _unnamed(layout.results_dir(job), '.pickles', {*live, *_stored(rows)}, state.last)
@@ -42,13 +42,6 @@ def superseded(state: State, layout: Layout, live: Collection[int]) -> Iterator[
 def payloads(layout: Layout) -> str:
     """The directory of the payloads of all claims."""
     return os.path.dirname(layout.payload(0))
-
-
-def generations(rows: Rows) -> set[int]:
-    """The entries under which the last attempts of a job's tasks were made."""
-    if not rows.over and rows.base is not None:
-        return set(rows.base.generation)
-    return {rows.generation(row) for row in range(len(rows))}
 
 
 def generation_of(file: str, ending: str = '') -> int | None:

@@ -110,3 +110,12 @@ def differing(now: bytes, then: bytes, width: int = STAMP) -> Iterator[int]:
             for at in range(0, len(one), width):
                 if one[at : at + width] != other[at : at + width]:
                     yield (first + at) // width
+
+
+def unknown(column: bytes) -> Iterator[int]:
+    """The places of a column of which nothing is known."""
+    at = column.find(UNKNOWN)
+    while at >= 0:
+        if at % STAMP == 0:
+            yield at // STAMP
+        at = column.find(UNKNOWN, at + (1 if at % STAMP else STAMP))

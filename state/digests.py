@@ -222,7 +222,7 @@ class Digests:
         temporary = f'{self._path}.tmp-{self.disk.token()}'
         lasting = {path: cached for path, cached in self._cache.items() if cached.lasts}
         try:
-            self.disk.create(temporary, _packed(lasting, self.confirmed))
+            self.disk.jot(temporary, _packed(lasting, self.confirmed))
             self.disk.rename(temporary, self._path)
             self._changed = False
         except OSError:
@@ -338,7 +338,7 @@ class Digests:
         if now - self._clock[0] > _CLOCK_AGE:
             probe = f'{self._path}.tmp-{self.disk.token()}'
             try:
-                self.disk.create(probe, b'')
+                self.disk.jot(probe, b'')
                 self._clock = (now, self.disk.stat(probe).st_mtime_ns)
             except OSError:
                 self._clock = (now, 0)

@@ -54,12 +54,20 @@ class Disk:
 
     def create(self, path: str, data: bytes) -> None:
         """A new file with these bytes, on the disk when this returns; FileExistsError if the name is taken."""
+        self._make(path, data, durable=True)
+
+    def jot(self, path: str, data: bytes) -> None:
+        """A new file whose loss would do no harm: nobody waits until it is on the disk."""
+        self._make(path, data, durable=False)
+
+    def _make(self, path: str, data: bytes, durable: bool) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(fd, rest) :]
-            os.fsync(fd)
+            if durable:
+                os.fsync(fd)
         finally:
             os.close(fd)
 

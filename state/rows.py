@@ -216,6 +216,14 @@ class Rows:
         record = self.over.get(row)
         return record.generation if record else int(self._base.generation[row])
 
+    def generations(self) -> set[int]:
+        """Those of all rows."""
+        found = self.base.generation.tolist() if self.base else []
+        found += [0] * (len(self) - len(found))
+        for row, record in self.over.items():
+            found[row] = record.generation
+        return set(found)
+
     def id(self, row: int) -> str:
         return (self.over.get(row) or self._base.record(row)).id
 
