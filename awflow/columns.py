@@ -55,7 +55,7 @@ class Seen:
 
     def add(self, kind: str, template: Template) -> None:
         """Note a path that the tasks make or read; what they read of others is no file to look at."""
-        self.paths.append([kind, *template.parts])
+        self.paths.append([kind, template.format, *template.parts])
         if kind != 'made':
             self.files.append((template, kind == 'stat'))
 
@@ -112,7 +112,7 @@ def outline(survey: Survey, subject: Subject) -> Seen | None:
         if pairs is None:
             return None
         for _, maker in pairs:
-            partners = _by_text(subject, maker) if maker.number in subject.above else None
+            partners = _by_text(subject, maker, template) if maker.number in subject.above else None
             if partners is None or [*makers.setdefault(maker.number, (maker, partners))[1]] != [*partners]:
                 return None
         seen.add('made' if pairs else 'stat' if stat else 'input', template)
@@ -120,11 +120,11 @@ def outline(survey: Survey, subject: Subject) -> Seen | None:
     return seen
 
 
-def _by_text(subject: Subject, maker: Subject) -> Sequence[int] | None:
+def _by_text(subject: Subject, maker: Subject, template: Template) -> Sequence[int] | None:
     """The row of the maker whose outputs each task reads; None if some have none."""
     if isinstance(subject.keys, Numbers) and subject.keys == maker.keys:
         return range(len(subject.keys))
-    found = [maker.row_of_text(str(text)) for text in subject.texts or ()]
+    found = [maker.row_of_text(template, str(text)) for text in subject.texts(template) or ()]
     rows = [row for row in found if row is not None]
     return rows if len(rows) == len(subject.keys) else None
 
@@ -242,7 +242,7 @@ def _halves(column: bytearray, which: int) -> int:
 
 def _stamps(survey: Survey, subject: Subject, template: Template) -> bytes:
     """The stamps of all that a template makes; the files are looked at in blocks, so that their names are soon forgotten."""
-    texts = subject.texts or ()
+    texts = subject.texts(template) or ()
     if template.fixed:
         return survey.digests.stamps([*template.parts]) * len(texts)
     blocks = [survey.digests.stamps(template.paths(texts[first : first + STEP])) for first in range(0, len(texts), STEP)]
@@ -251,7 +251,7 @@ def _stamps(survey: Survey, subject: Subject, template: Template) -> bytes:
 
 def path_of(template: Template, subject: Subject, row: int) -> str:
     """The path that a template makes of one task."""
-    return template.paths([(subject.texts or ())[row]])[0]
+    return template.paths([(subject.texts(template) or ())[row]])[0]
 
 
 # -- results and conditions --------------------------------------------------------------------------------------------

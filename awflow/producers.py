@@ -58,7 +58,7 @@ class Producers:
         if found is None:
             for template, subject in self._patterns:
                 text = template.text(path)
-                row = subject.row_of_text(text) if text is not None else None
+                row = subject.row_of_text(template, text) if text is not None else None
                 if row is not None:
                     return subject.number, row
         return found
@@ -79,7 +79,7 @@ class Producers:
         """Every declared path with its task."""
         yield from self._single.items()
         for template, subject in self._patterns:
-            for row, path in enumerate(template.paths(subject.texts or ())):
+            for row, path in enumerate(template.paths(subject.texts(template) or ())):
                 yield path, (subject.number, row)
 
     def around(self, path: str) -> str | None:
@@ -93,13 +93,13 @@ class Producers:
         if any(_holds(path, template) for path in self._single):
             return None
         found = [pair for pair in self._patterns if pair[0].may_hold(template)]
-        return found if all(other.parts == template.parts for other, _ in found) else None
+        return found if all(other.alike(template) for other, _ in found) else None
 
 
 def _holds(path: str, template: Template) -> bool:
     from awflow.templates import Template
 
-    return Template([path], False).may_hold(template)
+    return Template([path]).may_hold(template)
 
 
 def _task(subject: Subject, row: int) -> str:

@@ -28,8 +28,8 @@ class Subject:
     """A job of a schedule, by number. `rows` is None if the state knows nothing of it."""
 
     __slots__ = (
-        '_places', 'above', 'big', 'code', 'components', 'forced', 'input_templates', 'job', 'keys', 'links', 'name', 'number',
-        'output_templates', 'outputs', 'pruning', 'reads', 'rows', 'scheduled', 'texts',
+        '_places', '_texts', 'above', 'big', 'code', 'components', 'forced', 'input_templates', 'job', 'keys', 'links',
+        'name', 'number', 'output_templates', 'outputs', 'pruning', 'reads', 'rows', 'scheduled',
     )  # fmt: skip
 
     def __init__(
@@ -46,10 +46,10 @@ class Subject:
         self.above: set[int] = set()  # numbers of all ancestors
         # names of jobs whose results its code reads, as far as their own names go
         self.reads = frozenset(other.name for other, otherwise in print_.jobs.values() if not otherwise)
-        self.texts: Sequence[object] | None = None  # what stands for '{i}', where paths are told by template
         self.input_templates: list[tuple[Template, bool]] | None = None  # with whether size and time are enough
         self.output_templates: list[Template] | None = None
-        self._places: dict[object, int] | None = None
+        self._texts: dict[str, Sequence[object] | None] = {}  # what stands for '{i}', by format
+        self._places: dict[str, dict[object, int]] = {}
         self.scheduled = False
         self.forced = False
         self.pruning = True
@@ -63,28 +63,34 @@ class Subject:
             self.outputs = Outputs(self) if lazily else {row: self.paths(row) for row in range(len(self.keys))}
 
     def _look_for_templates(self) -> None:
-        from awflow.templates import template, texts_of
+        from awflow.templates import template
 
         job, array = self.job, self.job.array
         assert array is not None, 'only elements of an array have texts'
-        self.texts = texts_of(array) if job.input_specs or job.output_specs else ()
-        if self.texts is None:
-            return
         numeric = isinstance(array.values, range) and array.labels is None
         outputs = [template(spec.what, numeric) for spec in job.output_specs]
         inputs = [(template(spec.what, numeric), spec.stat) for spec in job.input_specs]
-        if None not in outputs:
+        if all(found is not None and self.texts(found) is not None for found in outputs):
             self.output_templates = [found for found in outputs if found is not None]
-        if all(found is not None for found, _ in inputs):
+        if all(found is not None and self.texts(found) is not None for found, _ in inputs):
             self.input_templates = [(found, stat) for found, stat in inputs if found is not None]
 
-    def row_of_text(self, text: str) -> int | None:
-        """The row whose paths have this text for '{i}', None if there is none."""
-        if isinstance(self.keys, Numbers):
+    def texts(self, template: Template) -> Sequence[object] | None:
+        """What stands for '{i}' of a template, by row; None if it cannot be told in general."""
+        if template.format not in self._texts:
+            from awflow.templates import texts_of
+
+            assert self.job.array is not None, 'only arrays have templates'
+            self._texts[template.format] = texts_of(self.job.array, template.format)
+        return self._texts[template.format]
+
+    def row_of_text(self, template: Template, text: str) -> int | None:
+        """The row of which a template has this text for '{i}', None if there is none."""
+        if isinstance(self.keys, Numbers) and not template.format:
             return self.keys.row(text)
-        if self._places is None:
-            self._places = {known: row for row, known in enumerate(self.texts or ())}
-        return self._places.get(text)
+        if template.format not in self._places:
+            self._places[template.format] = {known: row for row, known in enumerate(self.texts(template) or ())}
+        return self._places[template.format].get(text)
 
     def value(self, row: int) -> object:
         """What the task is called with."""

@@ -2,10 +2,12 @@
 
 A template is a path with `{i}` in it. What stands for `{i}` has no `/`, so a cleaned template cleans every path that it
 makes, and two templates are compared component by component: `in/{i}` can never name what `out/{i}` names, whatever the
-elements are. What cannot be told so (a callable, a pattern, a `{i:03}`) has no template; it is expanded one by one.
+elements are. What cannot be told so (a callable, a pattern) has no template; it is expanded one by one.
 """
 
 from __future__ import annotations
+
+from _string import formatter_parser  # type: ignore[import-not-found]  # without `string`, which imports `re`
 
 from awflow.specs import MAGIC, clean
 
@@ -20,18 +22,23 @@ _DIGITS = frozenset('-0123456789')
 
 
 class Template:
-    """The literal pieces around each `{i}`; a single piece is a path that all elements share."""
+    """The literal pieces around each `{i}`, all of one format; a single piece is a path that all elements share."""
 
-    __slots__ = ('numeric', 'parts')
+    __slots__ = ('format', 'numeric', 'parts')
 
-    def __init__(self, parts: Sequence[str], numeric: bool) -> None:
+    def __init__(self, parts: Sequence[str], format: str = '', numeric: bool = False) -> None:
         self.parts = parts
-        self.numeric = numeric  # whether only whole numbers stand for {i}
+        self.format = format  # '03' of '{i:03}'
+        self.numeric = numeric and not format  # whether only whole numbers, as they are spelled, stand for {i}
 
     @property
     def fixed(self) -> bool:
         """Whether it is one path for all."""
         return len(self.parts) == 1
+
+    def alike(self, other: Template) -> bool:
+        """Whether it makes the same paths of the same elements."""
+        return self.parts == other.parts and self.format == other.format
 
     def paths(self, texts: Iterable[object]) -> list[str]:
         """The path of each of the elements."""
@@ -62,20 +69,39 @@ def template(what: object, numeric: bool) -> Template | None:
     """The template of a declared path, None if it has none."""
     if not isinstance(what, str):
         return None
-    parts = clean(what).split(_PLACE)
-    if any(letter in part for part in parts for letter in f'{MAGIC}{{}}'):
+    found = _pieces(clean(what)) if '{i' in what else ([clean(what)], '')
+    if found is None or any(letter in part for part in found[0] for letter in f'{MAGIC}{{}}'):
         return None
-    return Template(parts, numeric)
+    return Template(*found, numeric=numeric)
 
 
-def texts_of(array: Array) -> Sequence[object] | None:
+def _pieces(path: str) -> tuple[list[str], str] | None:
+    """The literal pieces around each `{i}` and the format of all of these; None if there is anything else in braces."""
+    parts, formats = [''], set()
+    try:
+        for literal, field, form, conversion in formatter_parser(path):
+            parts[-1] += literal
+            if field is not None:
+                if field != 'i' or conversion or not form.isascii() or any(letter in form for letter in '/{}'):
+                    return None
+                formats.add(form)
+                parts.append('')
+    except ValueError:
+        return None
+    return (parts, formats.pop()) if len(formats) == 1 else None
+
+
+def texts_of(array: Array, form: str) -> Sequence[object] | None:
     """What stands for `{i}`, element by element; None if that is not so plain that it may be put into any template."""
     names = array.values if array.labels is None else array.labels
-    if isinstance(names, range):
+    if isinstance(names, range) and not form:
         return names
     if not {type(name) for name in names} <= {int, float, str}:
         return None
-    texts = [str(name) for name in names]
+    try:
+        texts = [format(name, form) for name in names]
+    except ValueError:
+        return None
     forbidden = f'/\0{MAGIC}'
     plain = all(text not in ('', '.', '..') and not any(letter in text for letter in forbidden) for text in texts)
     return texts if plain and len(set(texts)) == len(texts) else None

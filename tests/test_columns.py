@@ -124,6 +124,7 @@ DECLARED = """
     def none(f): return f
     def shared(f): return outputs('a/{i}')(inputs('in/0')(f))
     def padded(f): return outputs('a/{i:02}')(inputs('in/{i}')(f))
+    def wide(f): return outputs('a/{i:02}', 'b/{i:<3}')(inputs('in/{i}')(f))
     def called(f): return outputs('a/{i}')(inputs(lambda i: f'in/{i}')(f))
 
     def above(status):
@@ -140,6 +141,7 @@ DECLARED = """
         def work(i):
             open(f'a/{i}', 'a').close()
             open(f'a/{i:02}', 'a').close()
+            open(f'b/{i:<3}', 'a').close()
         return work
 
     def said(declare, big):
@@ -151,9 +153,9 @@ DECLARED = """
         finally:
             subject.BIG = 10
 
-    os.makedirs('a'); os.makedirs('in')
+    os.makedirs('a'); os.makedirs('b'); os.makedirs('in')
     for i in range(SIZE): open(f'in/{i}', 'w').close()
-    ways = [plain, stat, read, both, none, shared, padded, called, above('success'), above('any')]
+    ways = [plain, stat, read, both, none, shared, padded, wide, called, above('success'), above('any')]
     for way in ways:
         run = schedule(made(way))
         run = schedule(made(way))
