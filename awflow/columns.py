@@ -261,10 +261,12 @@ def _require_results(survey: Survey, subject: Subject, columns: RowColumns, sett
     """Drop the tasks whose stored result is gone."""
     rows = subject.rows
     assert rows is not None, 'columns come from rows'
-    for row in places_of(_both(settled, columns.flags.translate(_RESULT)), SETTLED):
-        place = rows.row(subject.keys[row])
-        assert place is not None, 'a settled task has a record'
-        if not survey.has_result(rows.record(place)):
+    if SETTLED not in _both(settled, columns.flags.translate(_RESULT)):
+        return
+    there: dict[str, bool] = {}
+    gone = {place for place, file in rows.results() if not there.setdefault(file, survey.is_stored(file))}
+    for row in places_of(settled, SETTLED) if gone else ():
+        if rows.row(subject.keys[row]) in gone:
             settled[row] = 0
 
 

@@ -54,7 +54,7 @@ def generation_of(file: str, ending: str = '') -> int | None:
 
 def _stored(rows: Rows) -> set[int]:
     """The generations in whose files the results lie that records name."""
-    files = {str((rows.record(row).result or {}).get('file', '')) for row in range(len(rows)) if rows.has_result(row)}
+    files = {file for _, file in rows.results()}
     return {found for file in files if (found := generation_of(os.path.basename(file), '.pickles')) is not None}
 
 

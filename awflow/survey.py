@@ -254,7 +254,7 @@ class Survey:
                     absent.append(path)
                 elif content.digest != digest:
                     changed.append(path)
-        gone = rows.has_result(known) and not self.has_result(rows.record(known))
+        gone = rows.has_result(known) and not self._has_result(rows.record(known))
         unmet = self._unmet(subject, row)
         return Checks(changed, absent, gone, unmet) if changed or absent or gone or unmet else HOLD
 
@@ -268,10 +268,13 @@ class Survey:
             return None
         return rows.end(known)
 
-    def has_result(self, record: Record) -> bool:
-        """Whether the file of a task's stored result is there."""
+    def _has_result(self, record: Record) -> bool:
         assert record.result is not None
-        folder, _, name = os.path.join(self.directory, record.result['file']).rpartition('/')
+        return self.is_stored(record.result['file'])
+
+    def is_stored(self, file: str) -> bool:
+        """Whether a file of results is there. Its directory is listed once, for all tasks."""
+        folder, _, name = os.path.join(self.directory, file).rpartition('/')
         if folder not in self._result_files:
             try:
                 self._result_files[folder] = frozenset(os.listdir(folder))

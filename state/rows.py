@@ -15,7 +15,7 @@ from awflow.state.table import FINAL, MAKES, OTHER_OUTCOME, OUTCOMES, RESULT, WI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from awflow.state.table import Base
@@ -230,6 +230,15 @@ class Rows:
     def has_result(self, row: int) -> bool:
         record = self.over.get(row)
         return record.result is not None if record else bool(self._base.flags[row] & RESULT)
+
+    def results(self) -> Iterator[tuple[int, str]]:
+        """The rows that stored a result, with its file."""
+        for row, record in self.over.items():
+            if record.result is not None:
+                yield row, record.result['file']
+        for row, file in self.base.results() if self.base else ():
+            if row not in self.over:
+                yield row, file
 
     def record(self, row: int) -> Record:
         """All that is known of a task; from the snapshot it is unpacked in blocks, so ask in the order of rows."""

@@ -17,7 +17,7 @@ from awflow.state.snapshot import Damaged, Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 OUTCOMES = ('', 'succeeded', 'failed', 'timeout', 'cancelled', 'crashed', 'forgotten')
@@ -28,6 +28,7 @@ RESULT = 2  # it stored a return value
 END_IS_ID = 4  # its outcome is its attempt id, which is then not kept twice
 MAKES = 8  # it has outputs
 
+_RESULT = bytes(bool(flags & RESULT) for flags in range(256))
 BLOCK = 1024  # rows
 EARLIER = 'earlier'  # the member of a block that tells of the attempts before a record's
 WIDTH = 16  # bytes of a digest
@@ -128,6 +129,16 @@ class Base:
         mine = (self.generation[row], (packed >> 16, packed & 0xFFFF), bool(self.flags[row] & FINAL))
         theirs = record.rank[:3]
         return mine < theirs if mine != theirs else self.record(row).rank < record.rank
+
+    def results(self) -> Iterator[tuple[int, str]]:
+        """The rows that stored a result, with its file; of their blocks nothing else is unpacked."""
+        flags = bytes(self.flags).translate(_RESULT)
+        for first in range(0, self.count, BLOCK):
+            if 1 in flags[first : first + BLOCK]:
+                count = min(BLOCK, self.count - first)
+                for at, result in enumerate(column_of(self.packed(first // BLOCK), 'result', count)):
+                    if result is not None:
+                        yield first + at, result['file']
 
     def packed(self, number: int) -> memoryview:
         """The compressed bytes of this job's block of that number."""

@@ -63,7 +63,7 @@ FLOW = """
 
     def edit(keys):
         i = dice.choice(keys)
-        what = dice.choice(['touch', 'change', 'delete', 'swap', 'again', 'config', 'order', 'grow', 'shrink', 'lose', 'twice'])
+        what = dice.choice(['touch', 'change', 'delete', 'swap', 'again', 'config', 'order', 'grow', 'shrink', 'lose', 'twice', 'results'])
         path = dice.choice([f'in/{{i}}', f'mid/{{i}}', f'out/{{i}}', f'log/{{i}}.txt'])
         if what == 'touch': os.utime(path)
         elif what == 'change': write(path, 'x' * dice.randrange(9))
@@ -75,6 +75,8 @@ FLOW = """
         elif what == 'grow': keys = range(len(keys) + 3) if isinstance(keys, range) else [*keys, *map(str, range(len(keys), len(keys) + 3))]
         elif what == 'shrink': keys = keys[:-2]
         elif what == 'lose': os.unlink('.awflow/flow/digests')
+        elif what == 'results':
+            for name in os.listdir('.awflow/flow/results/third'): os.unlink(f'.awflow/flow/results/third/{{name}}')
         elif what == 'twice': return edit(edit(keys))
         return keys
 

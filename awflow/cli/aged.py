@@ -55,7 +55,7 @@ def _payloads(scene: Scene, seconds: float, live: Collection[int]) -> Iterator[R
     for job in scene.state.jobs():
         rows = scene.state.rows(job)
         assert rows is not None, 'a job of the state has rows'
-        named.update(dict.fromkeys(generations(rows), job))
+        named.update(dict.fromkeys(rows.generations(), job))
     for entry in listed(payloads(scene.store.layout)):
         number = generation_of(entry.name)
         if number is not None and number not in live and number in named and age(entry.path) >= seconds:

@@ -72,7 +72,7 @@ def _payloads(scene: Scene, jobs: Collection[str], live: Collection[int]) -> Ite
     for job in scene.state.jobs():
         rows = scene.state.rows(job)
         assert rows is not None, 'a job of the state has rows'
-        named[belongs(job, jobs)] |= generations(rows)
+        named[belongs(job, jobs)] |= rows.generations()
     for entry in listed(payloads(scene.store.layout)):
         number = generation_of(entry.name)
         if number in named[False] - named[True] - set(live):
