@@ -42,8 +42,9 @@ def stamp_of(signature: tuple[int, int, int, int]) -> bytes:
 
 def stamps_of(paths: Sequence[str], looks: Looks) -> bytes:
     """The stamps of files; ABSENT where there is none, or none that may be seen."""
-    if looks.try_some(paths):
-        return b''.join(map(_stamp_of_look, looks.all(paths)))
+    first = looks.trial(paths)
+    if looks.slow:
+        return b''.join(map(_stamp_of_look, first + looks.after_trial(paths)))
     found: list[bytes] = []
     while len(found) < len(paths):
         rest = paths[len(found) :] if found else paths

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BLOCK = 2048  # files; between blocks it is asked again whether it is slow
 TRIAL = 15  # stats that are timed
-SLOW = 50e-6  # seconds a stat: well above any local disk, well below any question to a server
+SLOW = 15e-6  # seconds a stat: well above any local disk, below what FUSE takes even for what its server need not be asked
 THREADS = 16  # questions on their way at a time; a server is asked no faster by more
 MANY = 32  # files of one directory that are worth listing it
 FEW = 32  # files that a thread takes at a time
@@ -41,11 +41,6 @@ class Looks:
         self.slow = False
         self._listed: set[str] = set()  # a big directory is not listed for every block
 
-    def try_some(self, paths: Sequence[str]) -> bool:
-        """Whether looking at these would be slow, as far as the first ones tell."""
-        self._trial(paths[:TRIAL])
-        return self.slow
-
     def all(self, paths: Sequence[str]) -> list[Look]:
         """What stat says of each path, or the error that it raises."""
         found: list[Look] = []
@@ -54,24 +49,28 @@ class Looks:
         return found
 
     def _block(self, paths: Sequence[str]) -> list[Look]:
-        found = self._trial(paths[:TRIAL])
-        rest = paths[TRIAL:]
-        if self.slow and self._list(rest):
-            found += self._trial(rest[:TRIAL])
-            rest = rest[TRIAL:]
-        return found + (self._side_by_side(rest) if self.slow else self._one_by_one(rest))
+        return self.trial(paths) + self.after_trial(paths)
 
-    def _trial(self, paths: Sequence[str]) -> list[Look]:
-        """The same, timed. The median counts: one stat may have waited for anything."""
+    def trial(self, paths: Sequence[str]) -> list[Look]:
+        """The same of the first ones, timed. The median counts: one stat may have waited for anything."""
         found = []
         times = []
-        for path in paths:
+        for path in paths[:TRIAL]:
             begun = self.disk.monotonic()
             found.append(self._look(path))
             times.append(self.disk.monotonic() - begun)
-        if len(paths) == TRIAL:  # fewer tell nothing, and nothing depends on it
+        if len(paths) >= TRIAL:  # fewer tell nothing, and nothing depends on it
             self.slow = sorted(times)[TRIAL // 2] > SLOW
         return found
+
+    def after_trial(self, paths: Sequence[str]) -> list[Look]:
+        """The same of the others, in the way that the trial suggests."""
+        rest = paths[TRIAL:]
+        found: list[Look] = []
+        if self.slow and self._list(rest):
+            found = self.trial(rest)
+            rest = rest[TRIAL:]
+        return found + (self._side_by_side(rest) if self.slow else self._one_by_one(rest))
 
     def _one_by_one(self, paths: Sequence[str]) -> list[Look]:
         return [self._look(path) for path in paths]
