@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from awflow.cli.litter import Removal, age, generation_of, generations, listed, payloads, spelled
+from awflow.cli.litter import Removal, age, generation_of, listed, payloads, spelled
 from awflow.state.layout import safe
 from awflow.state.salvage import ASIDE
 

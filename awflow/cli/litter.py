@@ -6,7 +6,7 @@ import os
 from time import time
 from urllib.parse import unquote
 
-from awflow.leftovers import generation_of, generations, payloads, superseded
+from awflow.leftovers import generation_of, payloads, superseded
 from awflow.state.compaction import abandoned, folded
 from awflow.state.layout import safe
 from awflow.state.ledger import TEMPORARY, Listing
@@ -172,4 +172,4 @@ def age(path: str) -> float:
         return 0.0
 
 
-__all__ = ['Removal', 'age', 'generation_of', 'generations', 'listed', 'litter', 'payloads', 'size_of', 'sizes', 'spelled']
+__all__ = ['Removal', 'age', 'generation_of', 'listed', 'litter', 'payloads', 'size_of', 'sizes', 'spelled']

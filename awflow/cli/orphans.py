@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from awflow.cli.litter import Removal, generation_of, generations, listed, payloads, spelled
+from awflow.cli.litter import Removal, generation_of, listed, payloads, spelled
 from awflow.cli.replan import scheduled_now
 from awflow.cli.roster import belongs, last_starts
 from awflow.cli.runs import last_of

@@ -129,7 +129,7 @@ def _vouched(workflow: Workflow) -> dict[str, str]:
             rows = state.rows(job)
             assert rows is not None, 'a job of the state has rows'
             for row in range(len(rows)):
-                if rows.outcome(row) == 'succeeded' and any(rows.outputs(row)):
+                if rows.outcome(row) == 'succeeded' and rows.makes(row):
                     record = rows.record(row)
                     for path in record.outputs:
                         real = _real(os.path.join(directories.of(record.run), path))

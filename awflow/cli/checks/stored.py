@@ -149,7 +149,7 @@ class Leak:
 def leaks(layout: Layout, state: State, found: Inspection, results: Results, disk: Disk) -> Iterator[Leak]:
     """What lies in the state of a workflow and is not needed."""
     live = set(state.claims)
-    named = {job: _generations(state.rows(job)) for job in state.jobs()}
+    named = {job: rows.generations() for job in state.jobs() if (rows := state.rows(job)) is not None}
     everywhere = live.union(*named.values())
     groups = {
         'temporary files': list(_temporary(layout, disk)),
@@ -170,13 +170,6 @@ def leaks(layout: Layout, state: State, found: Inspection, results: Results, dis
     for what, paths in groups.items():
         if paths:
             yield Leak(what, paths, disk)
-
-
-def _generations(rows: Rows | None) -> set[int]:
-    """The claims under which a job's tasks ran last."""
-    if rows is None:
-        return set()
-    return {record.generation for record in rows.over.values()} | set(rows.base.generation if rows.base else ())
 
 
 def _claimed(state: State) -> list[str]:
