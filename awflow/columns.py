@@ -112,7 +112,7 @@ def outline(survey: Survey, subject: Subject) -> Seen | None:
         if pairs is None:
             return None
         for _, maker in pairs:
-            partners = _by_text(subject, maker, template) if maker.number in subject.above else None
+            partners = _by_text(subject, maker, template) if subject.waits_for(maker.number) else None
             if partners is None or [*makers.setdefault(maker.number, (maker, partners))[1]] != [*partners]:
                 return None
         seen.add('made' if pairs else 'stat' if stat else 'input', template)

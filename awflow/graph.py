@@ -28,24 +28,28 @@ def ordered(jobs: Iterable[Job]) -> list[Job]:
     done: set[Job] = set()
     path: dict[Job, None] = {}  # the branch being walked, in order
     for start in sorted(jobs, key=lambda job: job.serial):
-        stack = [(start, iter(start.dependencies()))] if start not in done else []
+        if start in done:
+            continue
+        stack = [(start, iter(start.edges))]
         path[start] = None
         while stack:
             job, rest = stack[-1]
-            upstream = next((u for u in rest if u not in done), None)
-            if upstream is None:
+            for edge in rest:
+                if edge.job not in done:
+                    break
+            else:
                 stack.pop()
-                path.pop(job, None)
+                del path[job]
                 done.add(job)
                 result.append(job)
-            elif upstream in path:
+                continue
+            upstream = edge.job
+            if upstream in path:
                 names = [j.name for j in path]
                 cycle = [*names[list(path).index(upstream) :], upstream.name]
                 raise CycleError(path=' -> '.join(reversed(cycle)))
-            else:
-                path[upstream] = None
-                stack.append((upstream, iter(upstream.dependencies())))
-        path.clear()
+            path[upstream] = None
+            stack.append((upstream, iter(upstream.edges)))
     return result
 
 
@@ -76,13 +80,14 @@ def unique_names(jobs: list[Job], captured: Callable[[Job], str]) -> dict[Job, s
     """The name of each job in its workflow. Variants of one name, as a loop makes them, are told apart by a digest of what
     they captured; raises DuplicateJobError for two that cannot be.
     """
+    names = {job: job.name for job in jobs}
+    if len(set(names.values())) == len(names):
+        return names
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(job.name, []).append(job)
-    names: dict[Job, str] = {}
     for name, group in groups.items():
         if len(group) == 1:
-            names[group[0]] = name
             continue
         taken: dict[str, Job] = {}
         for job in group:
@@ -101,17 +106,13 @@ def unique_names(jobs: list[Job], captured: Callable[[Job], str]) -> dict[Job, s
 def refuse_stale(jobs: list[Job]) -> None:
     """Refuse an edge to a job that a notebook has redefined since: its new cell would silently not count."""
     for job in jobs:
-        for upstream in job.dependencies():
+        for edge in job.edges:
+            upstream = edge.job
             scope = getattr(upstream.function, '__globals__', {})
+            if '__file__' in scope:
+                continue
             now = scope.get(getattr(upstream.function, '__name__', ''))
-            interactive = '__file__' not in scope
-            if (
-                interactive
-                and isinstance(now, Job)
-                and now is not upstream
-                and now.name == upstream.name
-                and _edited(now, upstream)
-            ):
+            if isinstance(now, Job) and now is not upstream and now.name == upstream.name and _edited(now, upstream):
                 raise DefinitionError(
                     'job {job!r} waits for an earlier definition of {upstream!r}', 'Run the cell that defines {job!r} again.',
                     job=job.name, upstream=upstream.name, earlier=upstream.site, now=now.site,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from awflow.resources import Options
 
 STATUSES = ('success', 'failure', 'any')
+NOTHING: Any = ()  # for what a job has none of: thousands of empty lists would keep the garbage collector busy
 _serial = count()  # order of definition, nothing else
 
 
@@ -87,13 +88,13 @@ class Job:
         self.options = options
         self.site = site
         self.serial = next(_serial)
-        self.edges: list[Edge] = []
-        self.dependents: list[Job] = []
+        self.edges: list[Edge] = NOTHING
+        self.dependents: list[Job] = NOTHING
         self.mode = 'all'
-        self.before: list[Condition] = []
-        self.postconditions: list[Condition] = []
-        self.input_specs: list[Spec] = []
-        self.output_specs: list[Spec] = []
+        self.before: list[Condition] = NOTHING
+        self.postconditions: list[Condition] = NOTHING
+        self.input_specs: list[Spec] = NOTHING
+        self.output_specs: list[Spec] = NOTHING
         self.declares_outputs = False
         self.pruned = False
         self.scheduled_as: tuple[str, str, str] | None = None  # (state root, workflow, unique name) of the last schedule
@@ -136,10 +137,16 @@ class Job:
                     'job {job!r} cannot wait for each element of {upstream!r}: both must have an array',
                     'Give both the same array, or drop each=True.', job=self.name, upstream=upstream.name, site=self.site,
                 )  # fmt: skip
-            if not any(e.job is upstream and e.status == status and e.each == each for e in self.edges):
-                self.edges.append(Edge(upstream, status, each))
-                upstream.dependents.append(self)
+            if not self._waits_for(upstream, status, each):
+                self.edges = _with(self.edges, Edge(upstream, status, each))
+                upstream.dependents = _with(upstream.dependents, self)
         return self
+
+    def _waits_for(self, upstream: Job, status: str, each: bool) -> bool:
+        """Whether that edge is there already, told from the end at which there are fewer: a job may have thousands."""
+        if len(upstream.dependents) < len(self.edges) and self not in upstream.dependents:
+            return False
+        return any(e.job is upstream and e.status == status and e.each == each for e in self.edges)
 
     def ensure(self, condition: Callable[..., object], when: str = 'after') -> Job:
         """State what must hold when a task is done, or `when='before'` it starts."""
@@ -147,9 +154,11 @@ class Job:
             raise DefinitionError(
                 'job {job!r}: when={when!r}', "Use 'after' or 'before'.", job=self.name, when=when, site=self.site
             )
-        (self.postconditions if when == 'after' else self.before).append(
-            Condition(condition, self._takes_value(condition, 'a condition'))
-        )
+        made = Condition(condition, self._takes_value(condition, 'a condition'))
+        if when == 'after':
+            self.postconditions = _with(self.postconditions, made)
+        else:
+            self.before = _with(self.before, made)
         return self
 
     def waitfor(self, mode: str) -> Job:
@@ -163,13 +172,13 @@ class Job:
 
     def reads(self, specs: Iterable[object], stat: bool = False) -> Job:
         """Declare files that the tasks read."""
-        self.input_specs += [self._spec(spec, stat) for spec in specs]
+        self.input_specs = [*self.input_specs, *(self._spec(spec, stat) for spec in specs)]
         return self
 
     def makes(self, specs: Iterable[object]) -> Job:
         """Declare files that the tasks write; none at all says: the result is all it makes."""
         self.declares_outputs = True
-        self.output_specs += [self._spec(spec, False) for spec in specs]
+        self.output_specs = [*self.output_specs, *(self._spec(spec, False) for spec in specs)]
         return self
 
     def result(self, value: object = None) -> object:
@@ -225,6 +234,14 @@ class Job:
         if hasattr(what, '__fspath__'):
             return Spec(str(what), False, stat)
         return Spec(what, self._takes_value(what, 'a callable of paths'), stat)  # type: ignore[arg-type]
+
+
+def _with(known: list[Any], new: object) -> list[Any]:
+    """The list with one more, made when there is a first."""
+    if known is NOTHING:
+        return [new]
+    known.append(new)
+    return known
 
 
 class JobReference:

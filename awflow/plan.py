@@ -117,7 +117,7 @@ class Facts:
         'used',
     )
 
-    def __init__(self, name: str, keys: Sequence[str], links: list[Link], mode: str) -> None:
+    def __init__(self, name: str, keys: Sequence[str], links: Sequence[Link], mode: str) -> None:
         self.name = name
         self.keys = keys
         self.links = links

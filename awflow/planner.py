@@ -6,6 +6,7 @@ import os
 import sys
 from time import time
 
+from awflow.ancestry import Ancestry
 from awflow.errors import CycleError
 from awflow.graph import ordered, unique_names
 from awflow.job import Job
@@ -14,7 +15,7 @@ from awflow.plan import Link, Plan
 from awflow.sources import Sources
 from awflow.state.record import Record
 from awflow.state.store import Store
-from awflow.subject import Subject, condition_components
+from awflow.subject import Code, Subject, condition_digests
 from awflow.survey import Survey
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from awflow.backends.payload import Definition
     from awflow.backends.slurm.reconcile import Reconciliation
     from awflow.fingerprint import Fingerprint
+    from awflow.job import Edge
     from awflow.state.grant import Grant
     from awflow.state.liveness import Evidence
     from awflow.state.view import State
@@ -53,7 +55,8 @@ class Planner:
         self.digests = self.store.digests()
         self.order = order
         self.prints = self._fingerprints(order)
-        self.conditions = {job: condition_components(job, self._fingerprinter) for job in order}
+        patterns: dict[object, Any] = {}
+        self._codes = [Code(job, self.prints[job], condition_digests(job, self._fingerprinter), patterns) for job in order]
         self.names = self._names(order)
         self.subjects: list[Subject] = []
         self.lint = False  # whether tasks watch which files they use
@@ -120,8 +123,8 @@ class Planner:
         for entry in state.entries.values():
             refuse_foreign(self.place, entry.script)
         self.subjects = [
-            Subject(number, job, self.names[job], self.prints[job], state.rows(self.names[job]), self.conditions[job])
-            for number, job in enumerate(self.order)
+            Subject(number, job, self.names[job], code, state)
+            for number, (job, code) in enumerate(zip(self.order, self._codes, strict=True))
         ]
         self._link()
         self._mark()
@@ -131,31 +134,35 @@ class Planner:
 
     def _link(self) -> None:
         numbers = {job: number for number, job in enumerate(self.order)}
-        files = any(subject.job.input_specs for subject in self.subjects)
         for subject in self.subjects:
-            for edge in subject.job.edges:
-                upstream = self.subjects[numbers[edge.job]]
-                partners = _partners(subject, upstream) if edge.each else None
-                subject.links.append(Link(upstream.number, upstream.name, edge.status, partners))
-                if files:
-                    subject.above |= upstream.above | {upstream.number}
+            if subject.job.edges:
+                subject.links = [self._linked(subject, edge, numbers[edge.job]) for edge in subject.job.edges]
+        ancestry = Ancestry([[link.upstream for link in subject.links] for subject in self.subjects])
+        for subject in self.subjects:
+            subject.ancestry = ancestry
+
+    def _linked(self, subject: Subject, edge: Edge, number: int) -> Link:
+        upstream = self.subjects[number]
+        partners = _partners(subject, upstream) if edge.each else None
+        return Link(number, upstream.name, edge.status, partners)
 
     def _mark(self) -> None:
         """Who is scheduled, forced, and kept from pruning."""
-        numbers = {job: number for number, job in enumerate(self.order)}
-        flagged = {numbers[job] for job in self.order if job.pruned}
-        for subject in reversed(self.subjects):  # a flag covers all that the job depends on
-            if subject.number in flagged:
-                flagged |= {link.upstream for link in subject.links}
         for subject in self.subjects:
-            subject.scheduled = subject.job in self._given
-            subject.forced = subject.job in self._forced
-            subject.pruning = self._prune or subject.number in flagged
+            job = subject.job
+            subject.scheduled = job in self._given
+            subject.forced = job in self._forced
+            subject.pruning = self._prune or job.pruned
+        if not self._prune:
+            for subject in reversed(self.subjects):  # a flag covers all that the job depends on
+                if subject.pruning:
+                    for link in subject.links:
+                        self.subjects[link.upstream].pruning = True
 
     def _refuse_own_ancestors(self) -> None:
         """A task that waits for what its own ancestor executes would wait for ever."""
         ancestors = set(self.place.ancestors)
-        for job in self.order:
+        for job in self.order if ancestors else ():
             if definition_site(job.function) in ancestors:
                 raise CycleError('job {job!r} is scheduled by a task of its own, which would wait for itself', '', job=job.name)
 

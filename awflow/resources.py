@@ -107,6 +107,8 @@ def _restore(values: dict[str, Any]) -> Options:
 
 def parse(job: str, given: Mapping[str, object], slurm: Mapping[str, object]) -> Options:
     """The options of `job`; raises OptionError naming the job, the option, the value and what is accepted."""
+    if not slurm and not any(value is not None for value in given.values()):
+        return PLAIN
     for name in slurm:
         if name in RENAMED:
             raise OptionError(
@@ -119,12 +121,11 @@ def parse(job: str, given: Mapping[str, object], slurm: Mapping[str, object]) ->
                 job=job, option=name, value=repr(slurm[name]),
             )  # fmt: skip
         _passed_through(job, name, slurm[name])
-    values = {}
-    for name, (reader, default, accepted) in READERS.items():
-        value = given.get(name)
+    values = dict(DEFAULTS)
+    for name, value in given.items():
         if value is None:
-            values[name] = default
             continue
+        reader, _, accepted = READERS[name]
         try:
             values[name] = reader(value)
         except (ValueError, TypeError, OverflowError, AttributeError):
@@ -259,3 +260,5 @@ READERS: Final[Mapping[str, tuple[Callable[[object], object], object, str]]] = {
     'resume': (_flag, False, 'True or False: a task that raises awflow.Requeue goes on later, where it stopped'),
     'env': (_names, (), "shell lines that run before the task on a cluster, such as ['module load gcc']"),
 }
+DEFAULTS: Final[Mapping[str, Any]] = {name: default for name, (_, default, _) in READERS.items()}
+PLAIN: Final = Options(**DEFAULTS, slurm={})  # of a job that asks for nothing: one for all

@@ -6,6 +6,7 @@ import os
 from time import localtime, strftime
 
 from awflow.errors import BackendError, OptionError, WorkflowFailed
+from awflow.garbage import Patience
 from awflow.graph import jobs_of, ordered, refuse_stale
 from awflow.plan import Plan
 from awflow.planner import Planner
@@ -133,11 +134,12 @@ def schedule(
     `sbatch` for every job. What Slurm refuses raises SlurmError, and then nothing is left in its queue.
     """
     fail_fast = _options(backend, backend_options, workers)
-    given = jobs_of(jobs, 'schedule()')
-    order = ordered(given)
-    refuse_stale(order)
-    forced = jobs_of(force if isinstance(force, (list, tuple, set, frozenset)) else [force], 'schedule(force=...)')
-    planner = Planner(order, given, forced, prune=prune, workflow=workflow, root=state)
+    with Patience():
+        given = jobs_of(jobs, 'schedule()')
+        order = ordered(given)
+        refuse_stale(order)
+        forced = jobs_of(force if isinstance(force, (list, tuple, set, frozenset)) else [force], 'schedule(force=...)')
+        planner = Planner(order, given, forced, prune=prune, workflow=workflow, root=state)
     planner.lint = lint_wanted(lint)
     run = Run(planner)
     if 'AWFLOW_PLANNING' in os.environ:
@@ -148,7 +150,8 @@ def schedule(
     if dry_run:
         from awflow.explain import render_plan
 
-        run.plan = planner.plan(*planner.read())
+        with Patience():
+            run.plan = planner.plan(*planner.read())
         print(render_plan(run.plan, planner.survey.sources.of))
         return run
     if backend == 'slurm':
@@ -202,9 +205,10 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
     pool = None
     try:
         while True:
-            state, dead = planner.read(run.id)
-            run.plan = plan = planner.plan(state, dead)
-            adopted = planner.adoptions(plan)
+            with Patience():
+                state, dead = planner.read(run.id)
+                run.plan = plan = planner.plan(state, dead)
+                adopted = planner.adoptions(plan)
             if plan and pool is None:
                 pool = _pool(planner, plan, workers)
             if not (plan.tasks() or adopted or dead):

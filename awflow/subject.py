@@ -11,15 +11,19 @@ from awflow.specs import expand_outputs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, Final
 
-    from awflow.fingerprint import Fingerprint, Fingerprinter
+    from awflow.ancestry import Ancestry
+    from awflow.fingerprint import Fingerprint, Fingerprinter, Pattern
     from awflow.job import Job
     from awflow.plan import Link
     from awflow.state.rows import Rows
+    from awflow.state.view import State
     from awflow.templates import Template
 
+ALONE: Final = (SINGLE,)  # the keys of a job without array
+NOTHING: Any = {}  # where a job has nothing to say: one for all, never filled
 CONDITION: Final = 'postcondition '  # what the names of components of postconditions begin with
 BIG: Final = 1  # tasks from which on an array is looked at by column, not element by element
 
@@ -28,36 +32,36 @@ class Subject:
     """A job of a schedule, by number. `rows` is None if the state knows nothing of it."""
 
     __slots__ = (
-        '_places', '_texts', 'above', 'big', 'code', 'components', 'forced', 'input_templates', 'job', 'keys', 'links',
-        'name', 'number', 'output_templates', 'outputs', 'pruning', 'reads', 'rows', 'scheduled',
+        '_code', '_components', '_places', '_rows', '_state', '_texts', 'ancestry', 'big', 'code', 'forced', 'input_templates',
+        'job', 'keys', 'links', 'name', 'number', 'output_templates', 'outputs', 'pruning', 'scheduled',
     )  # fmt: skip
 
-    def __init__(
-        self, number: int, job: Job, name: str, print_: Fingerprint, rows: Rows | None, conditions: Mapping[str, str]
-    ) -> None:
+    def __init__(self, number: int, job: Job, name: str, code: Code, state: State) -> None:
         self.number = number
         self.job = job
         self.name = name
-        self.rows = rows
-        self.keys: Sequence[str] = keys_of(name, job.array)
-        self.components = {**code_components(job, print_), **conditions}
-        self.code = code_digest(self.components)
-        self.links: list[Link] = []
-        self.above: set[int] = set()  # numbers of all ancestors
-        # names of jobs whose results its code reads, as far as their own names go
-        self.reads = frozenset(other.name for other, otherwise in print_.jobs.values() if not otherwise)
-        self.input_templates: list[tuple[Template, bool]] | None = None  # with whether size and time are enough
-        self.output_templates: list[Template] | None = None
-        self._texts: dict[str, Sequence[object] | None] = {}  # what stands for '{i}', by format
-        self._places: dict[str, dict[object, int]] = {}
+        self.keys: Sequence[str] = ALONE if job.array is None else keys_of(name, job.array)
+        self.code = code.digest
+        self.links: Sequence[Link] = ()
         self.scheduled = False
         self.forced = False
         self.pruning = True
+        self.ancestry: Ancestry  # set when all jobs are numbered, as are the links
+        self.input_templates: list[tuple[Template, bool]] | None = None  # with whether size and time are enough
+        self.output_templates: list[Template] | None = None
+        self._texts: dict[str, Sequence[object] | None] = NOTHING  # what stands for '{i}', by format
+        self._places: dict[str, dict[object, int]] = NOTHING
+        if job.array is not None:
+            self._texts, self._places = {}, {}
+        self._code = code
+        self._components: dict[str, str] | None = None
+        self._state: State | None = state
+        self._rows: Rows | None = None
         self.big = job.array is not None and len(self.keys) >= BIG
         if self.big:
             self._look_for_templates()
         # row -> declared paths, where there are any
-        self.outputs: dict[int, list[str]] | Outputs = {}
+        self.outputs: dict[int, list[str]] | Outputs = NOTHING
         if job.output_specs:
             lazily = self.output_templates is not None
             self.outputs = Outputs(self) if lazily else {row: self.paths(row) for row in range(len(self.keys))}
@@ -91,6 +95,29 @@ class Subject:
         if template.format not in self._places:
             self._places[template.format] = {known: row for row, known in enumerate(self.texts(template) or ())}
         return self._places[template.format].get(text)
+
+    @property
+    def rows(self) -> Rows | None:
+        """What the state knows of its tasks, looked up when first asked for."""
+        if self._state is not None:
+            self._rows, self._state = self._state.rows(self.name), None
+        return self._rows
+
+    @property
+    def components(self) -> dict[str, str]:
+        """What all its tasks share, by name: code and postconditions; spelled out when first asked for."""
+        if self._components is None:
+            self._components = self._code.components()
+        return self._components
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Names of jobs whose results its code reads, as far as their own names go."""
+        return frozenset(other.name for other, otherwise in self._code.print.jobs.values() if not otherwise)
+
+    def waits_for(self, upstream: int) -> bool:
+        """Whether the job of that number must end before this one starts, as a direct upstream or further up."""
+        return self.ancestry.is_above(upstream, self.number)
 
     def value(self, row: int) -> object:
         """What the task is called with."""
@@ -148,15 +175,49 @@ class Outputs:
         return ((row, self[row]) for row in self)
 
 
-def code_components(job: Job, print_: Fingerprint) -> dict[str, str]:
-    """What all tasks of a job share: its code, or in place of it the version it was given, and packages that shall count."""
-    version = job.options.version
-    components = dict(print_.components)
-    if version is not None:
-        components = {'version': f'v:{xxh3_128_hexdigest(version.encode())} {version!r}'}
-    for name in job.options.packages:
-        components[f'package {name}'] = _package(job, name)
-    return components
+class Code:
+    """What all tasks of a job share: its fingerprint, that of each postcondition, what its options say; and their digest."""
+
+    __slots__ = ('conditions', 'digest', 'job', 'print')
+
+    def __init__(self, job: Job, print_: Fingerprint, conditions: Sequence[str], patterns: dict[object, Pattern]) -> None:
+        self.job = job
+        self.print = print_
+        self.conditions = conditions  # digests, '-' where nobody can tell
+        if not print_.shared.names or job.options.version is not None or job.options.packages:
+            self.digest = code_digest(self.components())
+            return
+        key = (id(print_.shared), len(conditions))
+        pattern = patterns.get(key)
+        if pattern is None:
+            pattern = patterns[key] = self._pattern()
+        self.digest = pattern.digest([*print_.digests, *conditions])
+
+    def _pattern(self) -> Pattern:
+        from awflow.fingerprint import Pattern
+
+        shared = self.print.shared
+        fixed = {name: text.split(' ', 1)[0] for name, text in shared.components.items()}
+        return Pattern(fixed, [*shared.names, *_numbered(self.conditions)])
+
+    def components(self) -> dict[str, str]:
+        """All of it by name."""
+        options = self.job.options
+        components = dict(self.print.components)
+        if options.version is not None:  # in place of the code
+            components = {'version': f'v:{xxh3_128_hexdigest(options.version.encode())} {options.version!r}'}
+        for name in options.packages:
+            components[f'package {name}'] = _package(self.job, name)
+        numbered = zip(_numbered(self.conditions), self.conditions, strict=True)
+        components.update((name, f'v:{digest}') for name, digest in numbered)
+        return components
+
+
+def _numbered(conditions: Sequence[str]) -> list[str]:
+    """The names of the components of postconditions. They are kept beside the code of the function but reckoned apart: a
+    change of them makes nothing outdated.
+    """
+    return [f'{CONDITION}{number}' for number in range(1, len(conditions) + 1)]
 
 
 def _package(job: Job, name: str) -> str:
@@ -172,18 +233,16 @@ def _package(job: Job, name: str) -> str:
     return f'v:{xxh3_128_hexdigest(version.encode())} {version}'
 
 
-def condition_components(job: Job, fingerprinter: Fingerprinter) -> dict[str, str]:
-    """The code of a job's postconditions, each with all that it reaches as one digest. They are kept beside the code of the
-    function but reckoned apart: a change of them makes nothing outdated.
-    """
-    found = {}
-    for number, condition in enumerate(job.postconditions, 1):
-        try:
-            digest = fingerprinter.function(condition.function, ignore=job.options.ignore).digest
-        except Exception:  # noqa: BLE001  FingerprintError, or what a __reduce__ of the user's raises
-            digest = '-'  # nobody can tell, so it counts as the same
-        found[f'{CONDITION}{number}'] = f'v:{digest}'
-    return found
+def condition_digests(job: Job, fingerprinter: Fingerprinter) -> Sequence[str]:
+    """The code of a job's postconditions, each with all that it reaches as one digest."""
+    return [_condition_digest(condition.function, job, fingerprinter) for condition in job.postconditions]
+
+
+def _condition_digest(condition: Callable[..., object], job: Job, fingerprinter: Fingerprinter) -> str:
+    try:
+        return fingerprinter.function(condition, ignore=job.options.ignore).digest
+    except Exception:  # noqa: BLE001  FingerprintError, or what a __reduce__ of the user's raises
+        return '-'  # nobody can tell, so it counts as the same
 
 
 def code_part(components: Mapping[str, str]) -> dict[str, str]:

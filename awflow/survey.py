@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from awflow.alone import Alone
 from awflow.errors import DefinitionError, InFlightError
 from awflow.identity import local_part, upstream_part
 from awflow.outcome import outcome_digest
@@ -52,10 +53,13 @@ class Survey:
         self._same_code: dict[tuple[int, str], tuple[Sequence[Reason], Sequence[Reason]]] = {}
         self._result_files: dict[str, frozenset[str]] = {}
         self._named: frozenset[str] | None = None
+        self._alone: Alone | None = None
+        self._read: frozenset[str] | None = None  # names of jobs whose results others read
 
     def facts(self) -> list[Facts]:
         """What the plan is made of. Calls the postconditions of tasks for which they can matter."""
-        return [self._job(subject) for subject in self.subjects]
+        alone = self._alone = Alone(self.state, self.digests, self.inputs, self._unmet)
+        return [alone.facts(subject) or self._job(subject) for subject in self.subjects]
 
     # -- one job -------------------------------------------------------------------------------------------------------
 
@@ -145,13 +149,15 @@ class Survey:
     def input_paths(self, subject: Subject, row: int) -> dict[str, bool]:
         """The paths of a task's inputs as they expand now -> whether size and time are enough."""
         specs = subject.job.input_specs
-        made = (path for path, (number, _) in self.producers.items() if number in subject.above)
+        made = (path for path, (number, _) in self.producers.items() if subject.waits_for(number))
         return expand_inputs(specs, subject.value(row), subject.title(row), subject.name, made)
 
     def produced(self, path: str) -> str | None:
         """The digest of a declared output as its producer's record says."""
         if path in self.made:
             return self.made[path]
+        if self._alone is not None and path in self._alone.recorded:
+            return self._alone.recorded[path]
         number, row = self.producers[path]
         producer = self.subjects[number]
         known = producer.rows.row(producer.keys[row]) if producer.rows is not None else None
@@ -167,7 +173,7 @@ class Survey:
         if maker is not None:
             if maker == (subject.number, row) and output == path:
                 raise DefinitionError('task {task} declares {path} as its input and its output', '', task=task, path=path)
-            if maker[0] not in subject.above and maker != (subject.number, row):
+            if maker != (subject.number, row) and not subject.waits_for(maker[0]):
                 other = self.subjects[maker[0]].name
                 raise DefinitionError(
                     'task {task} reads {path}, which {producer!r} makes, but does not wait for it', 'Add @after({producer}).',
@@ -317,7 +323,9 @@ class Survey:
         return True
 
     def _read_by_dependents(self, subject: Subject) -> bool:
-        return any(subject.name in other.reads for other in self.subjects)
+        if self._read is None:
+            self._read = frozenset(name for other in self.subjects for name in other.reads)
+        return subject.name in self._read
 
     def _recorded_paths(self) -> frozenset[str]:
         """The outputs that any record names."""

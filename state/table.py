@@ -37,6 +37,7 @@ INTEGERS = {'outcome': 'B', 'flags': 'B', 'context': 'I', 'generation': 'I', 'at
 DIGESTS = ('own', 'end')
 PATHS = True  # in place of a component that is the digest of the names of the outputs
 
+SINGLE = b'["-"]'  # the keys of a job without array
 COUNTED, NUMBERED, NAMED = 'counted', 'numbered', 'named'  # how the keys of a job are kept
 
 
@@ -200,7 +201,7 @@ class Base:
 class Table:
     """A snapshot of the state up to one entry: its claims still live, and the rows of every job."""
 
-    __slots__ = ('_bases', '_contexts', '_spans', 'block_ends', 'integers', 'meta', 'size', 'snapshot')
+    __slots__ = ('_bases', '_contexts', '_key_bytes', '_spans', 'block_ends', 'integers', 'meta', 'size', 'snapshot')
 
     def __init__(self, data: bytes) -> None:
         self.snapshot = Snapshot.open(data)
@@ -211,6 +212,7 @@ class Table:
         try:
             self.integers = {name: self.snapshot.integers(name, code) for name, code in INTEGERS.items()}
             self.block_ends = self.snapshot.integers('block ends', 'Q')
+            self._key_bytes = self.snapshot['keys']
             spans = jsontext.loads(self.snapshot['jobs'])
         except KeyError as missing:
             raise Damaged(f'it has no column {missing}') from None
@@ -238,6 +240,15 @@ class Table:
 
     def jobs(self) -> list[str]:
         return list(self._spans)
+
+    def alone(self, job: str) -> int | None:
+        """The row of the only task of a job without array, in the columns that all jobs share."""
+        span = self._spans.get(job)
+        if span is None or span['rows'] != 1:
+            return None
+        kind, offset, length = span['keys']
+        first: int = span['first']
+        return first if kind == NAMED and self._key_bytes[offset : offset + length] == SINGLE else None
 
     def base(self, job: str) -> Base | None:
         if job not in self._bases and job in self._spans:

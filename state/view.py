@@ -69,6 +69,7 @@ class State:
         '_codes',
         '_facts',
         '_live',
+        '_moved',
         '_reasons',
         '_rows',
         '_settled',
@@ -109,6 +110,7 @@ class State:
         self._settled = list(settled)
         self._live = dict(live or {})
         self._rows: dict[str, Rows | None] = {}
+        self._moved: frozenset[str] | None = None  # jobs of which something lies above the snapshot
         self._codes: dict[str, dict[str, str]] | None = None
         self._sources: dict[str, dict[str, str]] | None = None
         self._reasons: dict[int, dict[str, list[Any]]] | None = None
@@ -127,6 +129,14 @@ class State:
         if job not in self._rows:
             self._rows[job] = self._merged(job, self._overlays())
         return self._rows[job]
+
+    def alone(self, job: str) -> int | None:
+        """The row in the snapshot's columns of a job's only task, if that is the one of a job without array and nothing
+        came since; None says nothing.
+        """
+        if self._moved is None:
+            self._moved = frozenset(name for overlay in self._overlays() for name in overlay.records)
+        return None if self.table is None or job in self._moved else self.table.alone(job)
 
     def settled_rows(self) -> Iterator[Rows]:
         """The rows of every job as ended claims and entries leave them: what a snapshot folds."""

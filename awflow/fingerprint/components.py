@@ -1,4 +1,4 @@
-"""A fingerprint: named components as text, and how two of them compare.
+"""The named components of a fingerprint as text, and how two of them compare.
 
 code of f      a:<syntax tree or ->/b:<Python version>:<bytecode>     equal if either is
 global n       v:<value> 10000                                       what follows the digest is for display
@@ -11,9 +11,8 @@ from xxhash import xxh3_128_hexdigest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import ModuleType
-    from typing import Any, Final
+    from collections.abc import Mapping
+    from typing import Final
 
 KINDS: Final = (
     'code of',
@@ -48,47 +47,6 @@ class Note:
 
     def __repr__(self) -> str:
         return f'Note({self.kind!r}, {self.name!r}, {self.cure!r})'
-
-
-class Fingerprint:
-    """What the result of a function depends on, as far as code and values go."""
-
-    __slots__ = ('_captured', '_digest', '_packages', 'components', 'jobs', 'modules', 'notes')
-
-    def __init__(
-        self,
-        components: dict[str, str],
-        captured: bytes,
-        notes: list[Note],
-        jobs: dict[str, tuple[Any, bool]],
-        modules: list[ModuleType],
-        packages: Iterable[str],
-    ) -> None:
-        self.components = components
-        self.notes = notes
-        self.jobs = jobs
-        self.modules = modules
-        self._captured = captured
-        self._packages = packages
-        self._digest = ''
-
-    @property
-    def digest(self) -> str:
-        """Digest of all components, whatever their order; of code, the bytecode counts only where there is no tree."""
-        if not self._digest:
-            lines = [f'{name}\0{comparable(text)}' for name, text in sorted(self.components.items())]
-            self._digest = str(xxh3_128_hexdigest('\n'.join(lines).encode('utf-8', 'surrogatepass')))
-        return self._digest
-
-    @property
-    def captured(self) -> str:
-        """Digest of closure and defaults alone: tells the functions apart that one `def` in a loop made."""
-        return str(xxh3_128_hexdigest(self._captured))
-
-    @property
-    def packages(self) -> dict[str, str]:
-        """Versions of the installed packages, by the name that is imported; '' where unknown. Takes milliseconds."""
-        return {name: version_of(name) for name in sorted(self._packages)}
 
 
 def comparable(text: str) -> str:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from awflow.fingerprint.components import Fingerprint
     from awflow.fingerprint.excerpts import Excerpts
     from awflow.fingerprint.names import Names
     from awflow.fingerprint.values import Node
+    from awflow.fingerprint.variants import Fingerprint
 
 
 class Fingerprinter:

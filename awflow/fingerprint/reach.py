@@ -24,14 +24,15 @@ from types import CellType, FunctionType, ModuleType
 
 from xxhash import xxh3_128_hexdigest
 
-from awflow.fingerprint.components import Fingerprint, Note, comparable, display_of, scalar_text
+from awflow.fingerprint.components import Note, comparable, display_of, scalar_text
 from awflow.fingerprint.project import LOCAL, package_of
 from awflow.fingerprint.resolve import CAPTURED, Use, is_nameless, label_of, loaded_module, short
 from awflow.fingerprint.values import SCALARS, ref_key, scalar
+from awflow.fingerprint.variants import Fingerprint, Shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, Final
 
     from awflow.fingerprint.fingerprinter import Fingerprinter
@@ -49,7 +50,7 @@ class Walk:
 
     __slots__ = (
         'captured', 'components', 'counts', 'home', 'ignore', 'jobs', 'memo', 'modules', 'names', 'notes', 'packages',
-        'queue', 'seen',
+        'queue', 'seen', 'variants',
     )  # fmt: skip
 
     def __init__(self, memo: Fingerprinter, home: str, ignore: frozenset[str]) -> None:
@@ -66,6 +67,7 @@ class Walk:
         self.counts: dict[str, int] = {}  # how many have the same name
         self.seen: dict[int, tuple[FunctionType, str]] = {}  # whose captured values are components, and of what name
         self.queue: deque[tuple[str, Any]] = deque()
+        self.variants: dict[object, tuple[Shared, Sequence[int] | None]] = {}  # by number and names of defaults
 
     def _fork(self) -> Walk:
         """A walk that goes on from here, leaving this one as it is."""
@@ -84,19 +86,39 @@ class Walk:
 
     def finished_with(self, f: FunctionType) -> Fingerprint:
         """The fingerprint of a function of this code; this walk stays as it is, for others."""
-        held = held_by(f, f.__name__)
-        if self.ignore:
-            held = [item for item in held if not self._ignored(item[0], item[1], item[1])]
-        if any(type(value) not in SCALARS or _is_big(value) for _, _, value in held):
-            walk = self._fork()
-            walk._captured(f, f.__name__, keep=True)
-            return walk.finished()
-        components, captured = self.components.copy(), []
-        for component, _, value in held:  # thousands of closures of one `def` come this way
-            encoded = SCALARS[type(value)](value)
-            captured.append(component.encode() + b'=' + encoded)
-            components[component] = scalar_text(value, encoded)
-        return self._fingerprint(components, captured)
+        if getattr(f, '__wrapped__', UNBOUND) is not UNBOUND:
+            return self._finished_apart(f)
+        defaults, keywords = f.__defaults__ or (), f.__kwdefaults__ or {}
+        key = (len(defaults), *sorted(keywords)) if keywords else len(defaults)
+        if key not in self.variants:
+            self.variants[key] = self._shared_by(f)
+        shared, taken = self.variants[key]
+        try:
+            values = [*defaults, *map(keywords.get, sorted(keywords)), *[cell.cell_contents for cell in f.__closure__ or ()]]
+            if taken is not None:
+                values = [values[place] for place in taken]
+            digests = [xxh3_128_hexdigest(SCALARS[type(value)](value)) for value in values]
+        except (KeyError, ValueError):  # a value that holds others; a cell that holds none yet
+            return self._finished_apart(f)
+        if any(map(_is_big, values)):
+            return self._finished_apart(f)
+        return Fingerprint(shared, values, digests)  # thousands of closures of one `def` come this way
+
+    def _finished_apart(self, f: FunctionType) -> Fingerprint:
+        walk = self._fork()
+        walk._captured(f, f.__name__, keep=True)
+        return walk.finished()
+
+    def _shared_by(self, f: FunctionType) -> tuple[Shared, Sequence[int] | None]:
+        """What the functions have in common that hold values of the same names, and which of these count, if not all do."""
+        held, code = held_by(f, f.__name__), f.__code__
+        total = len(f.__defaults__ or ()) + len(f.__kwdefaults__ or ())
+        places = [*range(total), *[total + n for n, name in enumerate(code.co_freevars) if name != '__class__']]
+        kept = [n for n, (component, name, _) in enumerate(held) if not self._ignored(component, name, name)]
+        taken = [places[n] for n in kept]
+        names = tuple(held[n][0] for n in kept)
+        components = {name: text for name, text in self.components.items() if name not in names}
+        return self._shared(components, names), None if taken == list(range(total + len(code.co_freevars))) else taken
 
     def callable_object(self, f: Any) -> Fingerprint:
         """The fingerprint of a callable that is no function."""
@@ -108,11 +130,11 @@ class Walk:
     def finished(self) -> Fingerprint:
         """Follow all that is left, and put it together."""
         self._drain()
-        return self._fingerprint(self.components, self.captured)
+        return Fingerprint(self._shared(self.components, captured=b''.join(self.captured)))
 
-    def _fingerprint(self, components: dict[str, str], captured: list[bytes]) -> Fingerprint:
+    def _shared(self, components: dict[str, str], names: Sequence[str] = (), captured: bytes = b'') -> Shared:
         notes, modules = list(self.notes.values()), list(self.modules.values())
-        return Fingerprint(components, b''.join(captured), notes, self.jobs, modules, self.packages)
+        return Shared(components, names, captured, notes, self.jobs, modules, self.packages)
 
     def _drain(self) -> None:
         while self.queue:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from awflow.fingerprint import Fingerprint, difference, same, same_component, shown
+from awflow.fingerprint import Fingerprint, Shared, difference, same, same_component, shown
 from awflow.fingerprint.components import display_of
 
 A, B = 'a' * 32, 'b' * 32
@@ -29,7 +29,7 @@ def test_values_are_the_same_if_their_digests_are_whatever_is_shown() -> None:
 
 def test_the_digest_follows_the_components_not_their_order_nor_what_is_shown() -> None:
     def digest(components: dict[str, str]) -> str:
-        return Fingerprint(components, b'', [], {}, [], ()).digest
+        return Fingerprint(Shared(components)).digest
 
     assert digest({'global a': f'v:{A} 1', 'global b': f'v:{B}'}) == digest({'global b': f'v:{B} x', 'global a': f'v:{A}'})
     assert digest({'global a': f'v:{A}'}) != digest({'global b': f'v:{A}'})

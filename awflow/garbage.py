@@ -1,0 +1,32 @@
+"""Planning without Python's search for cyclic garbage, which looks at all that is alive again and again.
+
+What a plan is made of is alive until the plan is: ten thousand jobs are some hundred thousand objects, and looking for
+cycles among them took two fifths of the time of a run that finds nothing to do. Conditions are the user's code, and may
+make cycles of big things, so the young are still looked at, only less often; the old, which is what costs, are not.
+"""
+
+from __future__ import annotations
+
+import gc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+YOUNG: Final = 10_000  # objects made between two looks
+NEVER: Final = 1_000  # looks at the middle generation between two at everything
+
+
+class Patience:
+    """For the time of a `with`: the collector looks at what is new, and not at everything. Then as it was."""
+
+    __slots__ = ('_before',)
+
+    def __enter__(self) -> None:
+        self._before = gc.get_threshold()
+        young, middle, old = self._before
+        if young:  # 0: the user switched it off
+            gc.set_threshold(max(young, YOUNG), middle, max(old, NEVER))
+
+    def __exit__(self, *_: object) -> None:
+        gc.set_threshold(*self._before)
