@@ -220,8 +220,11 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
                 break
         if pool is not None:
             _drive(run, planner, plan, grant, pool, workers, fail_fast, progress)
-        elif planner.survey.unconfirmed:
-            planner.confirm(planner.store.read() if adopted else state)
+        else:
+            if grant is not None:
+                planner.store.compact()  # thousands may have been adopted at once
+            if planner.survey.unconfirmed:
+                planner.confirm(planner.store.read() if adopted else state)
     finally:
         if pool is not None:
             pool.close()
