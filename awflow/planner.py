@@ -173,6 +173,12 @@ class Planner:
 
             confirm(self.survey, state)
 
+    def release(self) -> None:
+        """Let go of all that served to plan. It refers to itself, so it would stay until the collector comes, which at the end
+        of the process is slowed by every object that there still is.
+        """
+        self.__dict__.clear()
+
     def notes(self, plan: Plan) -> list[str]:
         """What the fingerprints warn of, for the jobs that run."""
         found = []

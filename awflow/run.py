@@ -158,6 +158,7 @@ def schedule(
         _submit(run, planner, backend_options, progress, bool(wait))
     else:
         _execute(run, planner, workers, fail_fast, progress)
+        planner.release()
     if check and run.failures:
         raise _failed(run)
     return run

@@ -235,7 +235,7 @@ def _package(job: Job, name: str) -> str:
 
 def condition_digests(job: Job, fingerprinter: Fingerprinter) -> Sequence[str]:
     """The code of a job's postconditions, each with all that it reaches as one digest."""
-    return [_condition_digest(condition.function, job, fingerprinter) for condition in job.postconditions]
+    return tuple([_condition_digest(condition.function, job, fingerprinter) for condition in job.postconditions])
 
 
 def _condition_digest(condition: Callable[..., object], job: Job, fingerprinter: Fingerprinter) -> str:

@@ -53,12 +53,12 @@ class Survey:
         self._same_code: dict[tuple[int, str], tuple[Sequence[Reason], Sequence[Reason]]] = {}
         self._result_files: dict[str, frozenset[str]] = {}
         self._named: frozenset[str] | None = None
-        self._alone: Alone | None = None
+        self._recorded: dict[str, str] = {}  # outputs that were found to be as recorded -> digest
         self._read: frozenset[str] | None = None  # names of jobs whose results others read
 
     def facts(self) -> list[Facts]:
         """What the plan is made of. Calls the postconditions of tasks for which they can matter."""
-        alone = self._alone = Alone(self.state, self.digests, self.inputs, self._unmet)
+        alone = Alone(self.state, self.digests, self.inputs, self._recorded)
         return [alone.facts(subject) or self._job(subject) for subject in self.subjects]
 
     # -- one job -------------------------------------------------------------------------------------------------------
@@ -156,8 +156,8 @@ class Survey:
         """The digest of a declared output as its producer's record says."""
         if path in self.made:
             return self.made[path]
-        if self._alone is not None and path in self._alone.recorded:
-            return self._alone.recorded[path]
+        if path in self._recorded:
+            return self._recorded[path]
         number, row = self.producers[path]
         producer = self.subjects[number]
         known = producer.rows.row(producer.keys[row]) if producer.rows is not None else None
@@ -183,18 +183,17 @@ class Survey:
                 return recorded_digest
         if stat:
             signature = self.digests.stat_only(path)
-            content_digest = signature.digest if signature else None
+            digest = signature.digest if signature else None
         else:
-            content = self.digests.of(path)
-            content_digest = content.digest if content else None
-        if content_digest is None:
+            digest = self.digests.digest_of(path)
+        if digest is None:
             if not subject.links:
                 raise DefinitionError(
                     'task {task} reads {path}, which does not exist', 'Make the file, or add @after the job that makes it.',
                     task=task, path=path, directory=os.getcwd(), site=subject.job.site,
                 )  # fmt: skip
             return self._of_cleared(subject, row, path, output) or ABSENT
-        return content_digest
+        return digest
 
     def _of_cleared(self, subject: Subject, row: int, path: str, output: str | None) -> str | None:
         """The digest on the task's record of what lay in a directory that its producer made and somebody deleted since."""

@@ -124,6 +124,18 @@ class Digests:
         cached, signature = self._cache.get(path), self.signature(path)
         return Content(cached.digest, signature[0]) if cached and signature and cached.vouches_for(signature) else None
 
+    def digest_of(self, path: str) -> str | None:
+        """The digest of `of`; of a file that is as it was when it was cached with as little as that takes."""
+        cached = self._cache.get(path)
+        if cached is not None and cached.lasts:
+            try:
+                if _regular_signature(self.disk.stat(path)) == cached.signature:
+                    return cached.digest
+            except OSError:
+                pass  # told below
+        content = self.of(path)
+        return content.digest if content is not None else None
+
     def stat_only(self, path: str) -> Content | None:
         """A stand-in for files too big to read: a digest of size and mtime."""
         found = self.signature(path)
@@ -355,6 +367,10 @@ class Digests:
 
 def _signature(found: os.stat_result) -> Signature:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _regular_signature(found: os.stat_result) -> Signature | None:
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino) if stat.S_ISREG(found.st_mode) else None
 
 
 def _read(path: str) -> _Reading:

@@ -164,7 +164,7 @@ class Record:
 
 def own_digest(own: Mapping[str, str]) -> bytes:
     """One digest of the components that a task has by itself, whatever their order; EMPTY if there are none."""
-    return _digest([f'{name}\0{digest}' for name, digest in own.items()])
+    return digest_of_lines([f'{name}\0{digest}' for name, digest in own.items()])
 
 
 def names_digest(names: Iterable[str]) -> str:
@@ -172,9 +172,12 @@ def names_digest(names: Iterable[str]) -> str:
     return xxh3_128_hexdigest('\0'.join(names).encode('utf-8', 'surrogateescape'))
 
 
-def _digest(lines: list[str]) -> bytes:
-    """Neither names nor digests hold a NUL, and each line is counted, so no two sets of lines spell the same bytes."""
+def digest_of_lines(lines: list[str]) -> bytes:
+    """Of lines `name NUL digest`. Neither holds a NUL, and each line is counted: no two sets of lines spell the same bytes."""
     if not lines:
         return EMPTY
+    if len(lines) == 1:
+        part = lines[0].encode('utf-8', 'surrogatepass')
+        return xxh3_128_digest(len(part).to_bytes(4, 'little') + part)
     parts = [line.encode('utf-8', 'surrogatepass') for line in sorted(lines)]
     return xxh3_128_digest(b''.join(len(part).to_bytes(4, 'little') + part for part in parts))

@@ -97,12 +97,12 @@ class Walk:
             values = [*defaults, *map(keywords.get, sorted(keywords)), *[cell.cell_contents for cell in f.__closure__ or ()]]
             if taken is not None:
                 values = [values[place] for place in taken]
-            digests = [xxh3_128_hexdigest(SCALARS[type(value)](value)) for value in values]
+            digests = tuple([xxh3_128_hexdigest(SCALARS[type(value)](value)) for value in values])
         except (KeyError, ValueError):  # a value that holds others; a cell that holds none yet
             return self._finished_apart(f)
         if any(map(_is_big, values)):
             return self._finished_apart(f)
-        return Fingerprint(shared, values, digests)  # thousands of closures of one `def` come this way
+        return Fingerprint(shared, tuple(values), digests)  # thousands of closures of one `def` come this way
 
     def _finished_apart(self, f: FunctionType) -> Fingerprint:
         walk = self._fork()
