@@ -57,6 +57,8 @@ class Planner:
         self.prints = self._fingerprints(order)
         patterns: dict[object, Any] = {}
         self._codes = [Code(job, self.prints[job], condition_digests(job, self._fingerprinter), patterns) for job in order]
+        if self._known.learned:
+            self.digests.keep_codes(self._known.to_dict())
         self.names = self._names(order)
         self.subjects: list[Subject] = []
         self.lint = False  # whether tasks watch which files they use
@@ -65,10 +67,13 @@ class Planner:
         self.survey: Survey
 
     def _fingerprints(self, order: list[Job]) -> dict[Job, Fingerprint]:
-        from awflow.fingerprint import Fingerprinter
+        from awflow.fingerprint import Fingerprinter, Known
         from awflow.job import JobReference
 
-        self._fingerprinter = Fingerprinter(self.place.project, lambda value: isinstance(value, (Job, JobReference)))
+        self._known = Known(self.digests.codes)
+        self._fingerprinter = Fingerprinter(
+            self.place.project, lambda value: isinstance(value, (Job, JobReference)), self._known
+        )
         return {job: self._fingerprinter.function(job.function, ignore=job.options.ignore) for job in order}
 
     def _names(self, order: list[Job]) -> dict[Job, str]:

@@ -201,8 +201,6 @@ def _options(backend: str, options: Mapping[str, object], workers: object) -> bo
 
 def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, progress: bool | None) -> None:
     """Plan and claim until a claim is granted or nothing is to be done; then run it."""
-    from awflow.display import Display
-
     pool = None
     try:
         while True:
@@ -215,6 +213,8 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
             if not (plan.tasks() or adopted or dead):
                 grant = None  # nothing to claim: all is up to date, or others are at it
                 break
+            from awflow.display import Display
+
             with planner.store.turn(notify=Display().note):
                 grant = planner.publish(run.id, plan, state, dead, adopted, pool.pids if pool is not None else [])
             if grant is not None:

@@ -86,7 +86,9 @@ class _Cached:
 class Digests:
     """Digests by path, relative to the current directory as given; `changing` names files that never held still."""
 
-    __slots__ = ('_cached', '_changed', '_clock', '_confirmed', '_looks', '_opened', '_path', '_undated', 'changing', 'disk')
+    __slots__ = (
+        '_cached', '_changed', '_clock', '_codes', '_confirmed', '_looks', '_opened', '_path', '_undated', 'changing', 'disk',
+    )  # fmt: skip
 
     def __init__(self, path: str, disk: Disk) -> None:
         self.disk = disk
@@ -95,6 +97,7 @@ class Digests:
         self._opened: Snapshot | None = None
         self._cached: dict[str, _Cached] | None = None
         self._confirmed: dict[str, Confirmed] | None = None
+        self._codes: dict[str, Any] | None = None
         self._looks: Looks | None = None
         self._undated: float | None = None  # when, by our clock, something was first digested without knowing the time
         self._changed = False
@@ -203,6 +206,18 @@ class Digests:
         self._confirmed = {**self.confirmed, job: found}
         self._changed = True
 
+    @property
+    def codes(self) -> dict[str, Any]:
+        """What fingerprinting keeps of code, as it gave it."""
+        if self._codes is None:
+            self._codes = self._from_file(lambda file: dict(jsontext.loads(file['codes'])) if 'codes' in file else {})
+        return self._codes
+
+    def keep_codes(self, found: dict[str, Any]) -> None:
+        """Keep this of code from now on."""
+        self._codes = found
+        self._changed = True
+
     def stamps(self, paths: Sequence[str]) -> bytes:
         """The stamps of files now (see confirmed.py), in one column."""
         if self._looks is None:
@@ -234,7 +249,7 @@ class Digests:
         temporary = f'{self._path}.tmp-{self.disk.token()}'
         lasting = {path: cached for path, cached in self._cache.items() if cached.lasts}
         try:
-            self.disk.jot(temporary, _packed(lasting, self.confirmed))
+            self.disk.jot(temporary, _packed(lasting, self.confirmed, self.codes))
             self.disk.rename(temporary, self._path)
             self._changed = False
         except OSError:
@@ -387,7 +402,7 @@ def _read(path: str) -> _Reading:
 _NUMBERS = {'size': 'Q', 'mtime': 'q', 'ctime': 'q', 'inode': 'Q'}  # of a signature; times before 1970 exist
 
 
-def _packed(cache: dict[str, _Cached], jobs: Mapping[str, Confirmed]) -> bytes:
+def _packed(cache: dict[str, _Cached], jobs: Mapping[str, Confirmed], codes: Mapping[str, Any]) -> bytes:
     from array import array
 
     columns: dict[str, bytes | bytearray] = {
@@ -398,6 +413,8 @@ def _packed(cache: dict[str, _Cached], jobs: Mapping[str, Confirmed]) -> bytes:
     columns['digest'] = b''.join(bytes.fromhex(cached.digest) for cached in cache.values())
     columns['paths'] = jsontext.dumps(list(cache))
     columns.update(confirmed.written(jobs, jsontext.dumps))
+    if codes:
+        columns['codes'] = jsontext.dumps(codes)
     return snapshot.write(columns, {'kind': 'digests'})
 
 

@@ -6,14 +6,10 @@ from types import FunctionType
 
 from xxhash import xxh3_128_hexdigest
 
-from awflow.fingerprint.bytecode import TAG, code_digest
-from awflow.fingerprint.classes import open_class
-from awflow.fingerprint.modules import Modules
-from awflow.fingerprint.names import names_of
+from awflow.fingerprint.known import Known
 from awflow.fingerprint.project import Project, module_of
 from awflow.fingerprint.reach import Walk
 from awflow.fingerprint.resolve import CAPTURED, Resolver, Use, label_of
-from awflow.fingerprint.source import Sources
 from awflow.fingerprint.values import Hasher, scalar
 
 TYPE_CHECKING = False
@@ -22,8 +18,10 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from awflow.fingerprint.chains import Names
     from awflow.fingerprint.excerpts import Excerpts
-    from awflow.fingerprint.names import Names
+    from awflow.fingerprint.modules import Modules
+    from awflow.fingerprint.source import Sources
     from awflow.fingerprint.values import Node
     from awflow.fingerprint.variants import Fingerprint
 
@@ -31,11 +29,12 @@ if TYPE_CHECKING:
 class Fingerprinter:
     """Fingerprints functions, remembering what it has seen for the time of one planning."""
 
-    def __init__(self, root: str, is_job: Callable[[object], bool]) -> None:
+    def __init__(self, root: str, is_job: Callable[[object], bool], known: Known | None = None) -> None:
         self.project = Project(root)
         self.hasher = Hasher(self.project, is_job)
-        self.sources = Sources()
-        self.modules = Modules(self.project, self.sources)
+        self._known = known or Known()
+        self._sources: Sources | None = None
+        self._modules: Modules | None = None
         self._resolver = Resolver(self.hasher)
         self._codes: dict[int, tuple[CodeType, str, Names]] = {}  # with the code, lest its id be given to another
         self._uses: dict[tuple[int, int], tuple[FunctionType, list[Use]]] = {}
@@ -67,17 +66,46 @@ class Fingerprinter:
 
     def code(self, code: CodeType) -> tuple[str, Names]:
         """The component text of a code object, and the names it uses."""
-        known = self._codes.get(id(code))
-        if known is None:
-            bytecode = code_digest(code)
-            text = f'a:{self.sources.digest(code, bytecode)}/b:{TAG}:{bytecode}'
-            known = self._codes[id(code)] = (code, text, names_of(code))
-        return known[1], known[2]
+        seen = self._codes.get(id(code))
+        if seen is None:
+            key, found = self._known.of(code)
+            if found is None:
+                found = self._read(code)
+                self._known.learn(key, *found)
+            seen = self._codes[id(code)] = (code, *found)
+        return seen[1], seen[2]
+
+    def _read(self, code: CodeType) -> tuple[str, Names]:
+        from awflow.fingerprint.bytecode import TAG, code_digest
+        from awflow.fingerprint.names import names_of
+
+        bytecode = code_digest(code)
+        return f'a:{self.sources.digest(code, bytecode)}/b:{TAG}:{bytecode}', names_of(code)
+
+    @property
+    def sources(self) -> Sources:
+        """The files that functions come from, for those of which nothing is known."""
+        if self._sources is None:
+            from awflow.fingerprint.source import Sources
+
+            self._sources = Sources()
+        return self._sources
+
+    @property
+    def modules(self) -> Modules:
+        """The modules that count whole."""
+        if self._modules is None:
+            from awflow.fingerprint.modules import Modules
+
+            self._modules = Modules(self.project, self.sources)
+        return self._modules
 
     def opened(self, cls: type, label: str) -> Node:
         """The digest of what is in a class."""
         known = self._opened.get(id(cls))
         if known is None:
+            from awflow.fingerprint.classes import open_class
+
             known = self._opened[id(cls)] = (cls, open_class(self.hasher.named(label), cls))
         return known[1]
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import types
 from functools import _lru_cache_wrapper, partial
 
 from xxhash import xxh3_128_digest
 
 from awflow.fingerprint.classes import ClassContents, contents
-from awflow.fingerprint.project import INSTALLED, LOCAL, module_of, package_of
+from awflow.fingerprint.project import INSTALLED, LOCAL, is_member, module_of, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, Final
 
-    from awflow.fingerprint.project import Project
     from awflow.fingerprint.values import Handler, Hasher, Node
 
 
@@ -166,16 +164,6 @@ def known_by_name(hasher: Hasher, value: object, module: str, name: str, node: N
     if origin == INSTALLED:
         node.marks['package', top] = None
     return b'named' + hasher.encode(top, node) + hasher.encode(name, node)
-
-
-def is_member(project: Project, value: object, module: str, name: str) -> bool:
-    """Whether an imported module that is not the user's own holds this very object by that name."""
-    found: object = sys.modules.get(module)
-    if found is None or project.of_module_name(module) == LOCAL:
-        return False
-    for part in name.split('.'):
-        found = getattr(found, '__dict__', {}).get(part)
-    return found is value or (found is not None and type(found) is type(value) and found == value)
 
 
 def _ndarray(hasher: Hasher, value: Any, node: Node) -> bytes:

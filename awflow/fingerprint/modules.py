@@ -11,7 +11,6 @@ import sys
 
 from xxhash import xxh3_128_hexdigest
 
-from awflow.fingerprint.canonical import digest_of
 from awflow.fingerprint.project import INSTALLED, LOCAL, STANDARD, file_of
 
 TYPE_CHECKING = False
@@ -88,6 +87,8 @@ class Modules:
     def _digested(self, path: str) -> str:
         file = self.sources.file(path) if path.endswith('.py') else None
         if file is not None:
+            from awflow.fingerprint.canonical import digest_of
+
             return f'a:{digest_of(file.tree)}/b:-'
         try:
             with open(path, 'rb') as compiled:

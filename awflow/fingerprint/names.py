@@ -10,6 +10,7 @@ import sys
 from opcode import opmap
 
 from awflow.fingerprint.bytecode import SHIFTS, instructions, nested
+from awflow.fingerprint.chains import Names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,31 +31,6 @@ LOAD_GLOBAL: Final = opmap['LOAD_GLOBAL']
 SMALL_INT: Final = opmap.get('LOAD_SMALL_INT', -1)
 CONSTANTS: Final = _opcodes('LOAD_CONST', 'LOAD_SMALL_INT')
 LOOKED_AT: Final = CONSTANTS | LOADS | LOADS_FREE | ASSIGNS | _opcodes('IMPORT_NAME')
-
-
-class Names:
-    """What one code object uses, with all that is defined inside it."""
-
-    __slots__ = ('assigned', 'free', 'imports', 'loaded', 'optional', 'written')
-
-    def __init__(self) -> None:
-        self.loaded: dict[tuple[str, ...], None] = {}  # chains that start at a global
-        self.free: dict[str, dict[tuple[str, ...], None]] = {}  # attributes read from a variable of an enclosing function
-        self.optional: set[str] = set()  # read in a class body, where it may be an attribute of the class
-        self.assigned: set[str] = set()  # `global n; n = ...`
-        self.written: set[tuple[str, ...]] = set()  # `util.n = ...`
-        self.imports: dict[tuple[str, int, tuple[str, ...]], None] = {}  # name, level, names taken from it
-
-    def include(self, inner: Names, code: CodeType) -> None:
-        """Add what a function defined inside `code` uses; its free variables may be `code`'s own."""
-        self.loaded.update(inner.loaded)
-        self.optional |= inner.optional
-        self.assigned |= inner.assigned
-        self.written |= inner.written
-        self.imports.update(inner.imports)
-        for name, attributes in inner.free.items():
-            if name in code.co_freevars:
-                self.free.setdefault(name, {}).update(attributes)
 
 
 def names_of(code: CodeType) -> Names:

@@ -146,3 +146,13 @@ def module_of(value: object) -> str:
 def package_of(name: str) -> str:
     """Name by which an installed module counts."""
     return name.partition('.')[0]
+
+
+def is_member(project: Project, value: object, module: str, name: str) -> bool:
+    """Whether an imported module that is not the user's own holds this very object by that name."""
+    found: object = sys.modules.get(module)
+    if found is None or project.of_module_name(module) == LOCAL:
+        return False
+    for part in name.split('.'):
+        found = getattr(found, '__dict__', {}).get(part)
+    return found is value or (found is not None and type(found) is type(value) and found == value)

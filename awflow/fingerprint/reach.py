@@ -18,7 +18,6 @@ order of discovery, which follows the code.
 
 from __future__ import annotations
 
-from collections import deque
 from time import perf_counter
 from types import CellType, FunctionType, ModuleType
 
@@ -66,13 +65,13 @@ class Walk:
         self.names: dict[object, str] = {}  # component of each thing that was reached
         self.counts: dict[str, int] = {}  # how many have the same name
         self.seen: dict[int, tuple[FunctionType, str]] = {}  # whose captured values are components, and of what name
-        self.queue: deque[tuple[str, Any]] = deque()
+        self.queue: list[tuple[str, Any]] = []  # what is to be looked into
         self.variants: dict[object, tuple[Shared, Sequence[int] | None]] = {}  # by number and names of defaults
 
     def _fork(self) -> Walk:
         """A walk that goes on from here, leaving this one as it is."""
         other = Walk.__new__(Walk)
-        other.memo, other.home, other.ignore, other.queue = self.memo, self.home, self.ignore, deque()
+        other.memo, other.home, other.ignore, other.queue = self.memo, self.home, self.ignore, []
         other.components, other.captured, other.notes = self.components.copy(), [], self.notes.copy()
         other.jobs, other.modules, other.packages = self.jobs.copy(), self.modules.copy(), self.packages.copy()
         other.names, other.counts, other.seen = self.names.copy(), self.counts.copy(), self.seen.copy()
@@ -137,8 +136,7 @@ class Walk:
         return Shared(components, names, captured, notes, self.jobs, modules, self.packages)
 
     def _drain(self) -> None:
-        while self.queue:
-            component, target = self.queue.popleft()
+        for component, target in self.queue:  # it grows
             if type(target) is FunctionType:
                 self._function(component, target)
             elif isinstance(target, type):
@@ -146,6 +144,7 @@ class Walk:
                 self.components[component] = self._text(component, self.memo.opened(target, component.partition(' ')[2]))
             else:
                 self._whole_module(component, target)
+        self.queue.clear()
 
     def _function(self, component: str, function: FunctionType) -> None:
         self.components[component] = self.memo.code(function.__code__)[0]

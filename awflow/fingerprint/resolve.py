@@ -6,15 +6,14 @@ import builtins
 import sys
 from types import FunctionType, ModuleType
 
-from awflow.fingerprint.handlers import is_member
-from awflow.fingerprint.project import INSTALLED, LOCAL, STANDARD, module_of, package_of
+from awflow.fingerprint.project import INSTALLED, LOCAL, STANDARD, is_member, module_of, package_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, Final
 
-    from awflow.fingerprint.names import Names
+    from awflow.fingerprint.chains import Names
     from awflow.fingerprint.values import Hasher
 
 # What the import system writes into a module: paths and names that change with the directory or with how a script is started.

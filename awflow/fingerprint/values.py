@@ -133,17 +133,24 @@ def ref_key(ref: object) -> object:
 class Hasher:
     """Digests values, remembering them for as long as it lives: they must not change meanwhile."""
 
-    __slots__ = ('_memo', '_open', '_path', 'handlers', 'is_job', 'project')
+    __slots__ = ('_handlers', '_memo', '_open', '_path', 'is_job', 'project')
 
     def __init__(self, project: Project, is_job: Callable[[object], bool]) -> None:
-        from awflow.fingerprint.handlers import HANDLERS
-
         self.project = project
         self.is_job = is_job
-        self.handlers: dict[type, Handler] = HANDLERS
         self._memo: dict[int, tuple[object, Node]] = {}  # with the value, lest its id be given to another
         self._open: dict[int, int] = {}
         self._path: list[object] = []  # attribute names, or indices and keys as 1-tuples
+        self._handlers: dict[type, Handler] | None = None
+
+    @property
+    def handlers(self) -> dict[type, Handler]:
+        """How values of Python's own types become bytes; loaded for the first that holds others."""
+        if self._handlers is None:
+            from awflow.fingerprint.handlers import HANDLERS
+
+            self._handlers = HANDLERS
+        return self._handlers
 
     def node(self, value: object) -> Node:
         """The digest of any value; raises FingerprintError where there is none."""
