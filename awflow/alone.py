@@ -52,8 +52,8 @@ class Alone:
     """Asks for facts of jobs without array, one after the other; `inputs` are the survey's, and `recorded` gets the outputs."""
 
     __slots__ = (
+        '_codes',
         '_context',
-        '_contexts',
         '_digests',
         '_end',
         '_flags',
@@ -63,6 +63,7 @@ class Alone:
         '_own',
         '_recorded',
         '_row',
+        '_upstreams',
     )  # fmt: skip
 
     def __init__(
@@ -75,7 +76,7 @@ class Alone:
         self._recorded = recorded
         if table is not None:
             self._outcome, self._flags, self._context = (table.integers[name] for name in ('outcome', 'flags', 'context'))
-            self._contexts = table.contexts
+            self._codes, self._upstreams = table.context_columns()
             self._own, self._outputs, self._end = (bytes(table.snapshot[name]) for name in ('own', 'outputs', 'end'))
 
     def facts(self, subject: Subject) -> Facts | None:
@@ -86,11 +87,10 @@ class Alone:
         row = None if subject.forced or not subject.pruning or job.array is not None else self._row(subject.name)
         if row is None or self._outcome[row] != SUCCEEDED or self._flags[row] & (FINAL | RESULT) != FINAL:
             return None
-        code, upstream = self._contexts[self._context[row]]
-        at = WIDTH * row
-        if code != subject.code or not self._same_files(subject, at):
+        context, at = self._context[row], WIDTH * row
+        if self._codes[context] != subject.code or not self._same_files(subject, at):
             return None
-        end = self._end[at : at + WIDTH]
+        end, upstream = self._end[at : at + WIDTH], self._upstreams[context]
         unmet = [condition.name for condition in job.postconditions if not _holds(condition.function)]
         return _missing(subject, end, upstream, unmet) if unmet else Standing(subject, end, upstream)
 

@@ -45,10 +45,16 @@ def job(
     value. `memory` is in MiB unless it says ('4GB'), `timelimit` in seconds unless it says ('1-12:00:00'). Options that
     are not listed here are given to `sbatch`. Raises OptionError or DefinitionError.
     """
-    options = {
-        'cpus': cpus, 'memory': memory, 'gpus': gpus, 'timelimit': timelimit, 'retries': retries, 'throttle': throttle,
-        'batch': batch, 'version': version, 'ignore': ignore, 'packages': packages, 'env': env, 'resume': resume,
-    }  # fmt: skip
+    options: dict[str, object] = {}
+    if not (
+        cpus is memory is gpus is timelimit is retries is throttle is batch is version is ignore is packages is env is None
+    ):
+        options = {
+            'cpus': cpus, 'memory': memory, 'gpus': gpus, 'timelimit': timelimit, 'retries': retries, 'throttle': throttle,
+            'batch': batch, 'version': version, 'ignore': ignore, 'packages': packages, 'env': env,
+        }  # fmt: skip
+    if resume is not None:
+        options['resume'] = resume
     site = _site()
 
     def declare(function: Callable[..., Any]) -> Job:

@@ -2,7 +2,7 @@
 
 What a plan is made of is alive until the plan is: ten thousand jobs are some hundred thousand objects, and looking for
 cycles among them took two fifths of the time of a run that finds nothing to do. Conditions are the user's code, and may
-make cycles of big things, so the young are still looked at, only less often; the old, which is what costs, are not.
+make cycles of big things, so what is new is still looked at, only less often, and once; the rest, which is what costs, is not.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-YOUNG: Final = 10_000  # objects made between two looks
-NEVER: Final = 1_000  # looks at the middle generation between two at everything
+YOUNG: Final = 10_000  # objects made between two looks at them
+NEVER: Final = 100_000  # such looks before the older ones are looked at
 
 
 class Patience:
@@ -26,7 +26,7 @@ class Patience:
         self._before = gc.get_threshold()
         young, middle, old = self._before
         if young:  # 0: the user switched it off
-            gc.set_threshold(max(young, YOUNG), middle, max(old, NEVER))
+            gc.set_threshold(max(young, YOUNG), max(middle, NEVER), max(old, NEVER))
 
     def __exit__(self, *_: object) -> None:
         gc.set_threshold(*self._before)

@@ -184,8 +184,9 @@ class Plan:
         self._whole: list[tuple[bool | None, bool, bytes]] = []  # of each job: succeeded, running, outcome
         self._sure: list[bool] = []  # of each job: whether some of it surely runs
         for planned in self.jobs:
-            for row in places_of(planned.facts.base, ELSEWHERE_ROW):
-                planned.mark[row] = ELSEWHERE
+            if ELSEWHERE_ROW in planned.facts.base:
+                for row in places_of(planned.facts.base, ELSEWHERE_ROW):
+                    planned.mark[row] = ELSEWHERE
         while self._down() | self._up():
             pass
         self._explain()

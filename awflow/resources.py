@@ -107,7 +107,7 @@ def _restore(values: dict[str, Any]) -> Options:
 
 def parse(job: str, given: Mapping[str, object], slurm: Mapping[str, object]) -> Options:
     """The options of `job`; raises OptionError naming the job, the option, the value and what is accepted."""
-    if not slurm and not any(value is not None for value in given.values()):
+    if not slurm and not given:
         return PLAIN
     for name in slurm:
         if name in RENAMED:

@@ -21,6 +21,9 @@ MAGIC = '*?['
 
 def expand_outputs(specs: Sequence[Spec], value: object, name: object, job: str = '') -> list[str]:
     """The paths that a task makes, each once. `name` fills '{i}': a mapping's key, otherwise the value."""
+    if len(specs) == 1:
+        paths = _paths(specs[0], value, name, job)
+        return paths if len(paths) == 1 else list(dict.fromkeys(paths))
     return list(dict.fromkeys(path for spec in specs for path in _paths(spec, value, name, job)))
 
 
@@ -43,6 +46,8 @@ def expand_inputs(
 
 def clean(path: str) -> str:
     """A path as it is recorded: relative where it lies below the current directory."""
+    if path and path[0] not in './' and '/.' not in path and '//' not in path and path[-1] != '/':
+        return path  # as most are
     path = os.path.normpath(path)
     if os.path.isabs(path):
         here = os.getcwd()

@@ -20,6 +20,7 @@ from awflow.state.table import (
     END_IS_ID,
     FINAL,
     INTEGERS,
+    KINDS,
     MAKES,
     NAMED,
     NUMBERED,
@@ -27,6 +28,7 @@ from awflow.state.table import (
     OUTCOMES,
     PATHS,
     RESULT,
+    SPANS,
     WIDTH,
     Base,
     natural,
@@ -90,21 +92,18 @@ class _Writer:
         self.blocks = bytearray()
         self.block_ends = array('Q')
         self.contexts: list[tuple[str, Mapping[str, str]]] = []
-        self.spans: list[dict[str, Any]] = []
+        self.jobs: list[str] = []
+        self.spans = {name: array(code) for name, code in SPANS.items()}
         self._context_numbers: dict[tuple[object, ...], int] = {}
 
     def add(self, rows: Rows) -> None:
         order, keys = _order(rows.keys)
         kind, packed = _packed_keys(keys)
-        self.spans.append(
-            {
-                'job': rows.job,
-                'first': len(self.integers['outcome']),
-                'rows': len(order),
-                'keys': [kind, len(self.keys), len(packed)],
-                'block': len(self.block_ends),
-            }
-        )
+        self.jobs.append(rows.job)
+        first, block = len(self.integers['outcome']), len(self.block_ends)
+        places = (first, len(order), KINDS.index(kind), len(self.keys), len(packed), block)
+        for column, place in zip(self.spans.values(), places, strict=True):
+            column.append(place)
         self.keys += packed
         touched = _touched_blocks(rows, order)
         translation = _Translation(self, rows.base) if rows.base else None
@@ -183,8 +182,10 @@ class _Writer:
         columns.update(snapshot.packed(self.integers))
         columns['keys'] = self.keys
         columns['block ends'] = snapshot.little_endian(self.block_ends)
-        columns['contexts'] = jsontext.dumps(self.contexts)
-        columns['jobs'] = jsontext.dumps(self.spans)
+        codes_used, upstreams = [code for code, _ in self.contexts], [upstream for _, upstream in self.contexts]
+        columns['contexts'] = jsontext.dumps({'code': codes_used, 'upstream': upstreams})
+        columns['jobs'] = jsontext.dumps(self.jobs)
+        columns.update((f'job {name}', snapshot.little_endian(column)) for name, column in self.spans.items())
         columns['codes'] = jsontext.dumps(codes)
         columns['blocks'] = self.blocks
         columns.update((name, zlib.compress(jsontext.dumps(column))) for name, column in told.items() if column)

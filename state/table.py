@@ -38,7 +38,8 @@ DIGESTS = ('own', 'end')
 PATHS = True  # in place of a component that is the digest of the names of the outputs
 
 SINGLE = b'["-"]'  # the keys of a job without array
-COUNTED, NUMBERED, NAMED = 'counted', 'numbered', 'named'  # how the keys of a job are kept
+KINDS = COUNTED, NUMBERED, NAMED = 'counted', 'numbered', 'named'  # how the keys of a job are kept
+SPANS = {'first': 'Q', 'rows': 'Q', 'kind': 'B', 'offset': 'Q', 'length': 'Q', 'block': 'Q'}  # what is kept of a job
 
 
 def natural(key: str) -> int | None:
@@ -77,16 +78,15 @@ class Base:
     own: memoryview
     end: memoryview
 
-    def __init__(self, table: Table, span: dict[str, Any]) -> None:
-        self.job: str = span['job']
-        self.count: int = span['rows']
-        self.counted: bool = span['keys'][0] == COUNTED
-        self._keys: list[Any] = span['keys']
+    def __init__(self, table: Table, job: str, number: int) -> None:
+        first, self.count, kind, offset, length, block = (table.spans[name][number] for name in SPANS)
+        self.job = job
+        self.counted = KINDS[kind] == COUNTED
+        self._keys = (KINDS[kind], offset, length)
         self._spelled: list[str] | None = None
-        self._first_block: int = span['block']
+        self._first_block = block
         self._table = table
         self._block: tuple[int, dict[str, list[Any]]] = (-1, {})
-        first = span['first']
         for name in INTEGERS:
             setattr(self, name, table.integers[name][first : first + self.count])
         for name in DIGESTS:
@@ -201,7 +201,7 @@ class Base:
 class Table:
     """A snapshot of the state up to one entry: its claims still live, and the rows of every job."""
 
-    __slots__ = ('_bases', '_contexts', '_key_bytes', '_spans', 'block_ends', 'integers', 'meta', 'size', 'snapshot')
+    __slots__ = ('_bases', '_contexts', '_key_bytes', '_numbers', 'block_ends', 'integers', 'meta', 'size', 'snapshot', 'spans')
 
     def __init__(self, data: bytes) -> None:
         self.snapshot = Snapshot.open(data)
@@ -213,16 +213,22 @@ class Table:
             self.integers = {name: self.snapshot.integers(name, code) for name, code in INTEGERS.items()}
             self.block_ends = self.snapshot.integers('block ends', 'Q')
             self._key_bytes = self.snapshot['keys']
-            spans = jsontext.loads(self.snapshot['jobs'])
+            self.spans = {name: self.snapshot.integers(f'job {name}', code) for name, code in SPANS.items()}
+            self._numbers: dict[str, int] = {job: number for number, job in enumerate(jsontext.loads(self.snapshot['jobs']))}
         except KeyError as missing:
             raise Damaged(f'it has no column {missing}') from None
-        self._spans: dict[str, dict[str, Any]] = {span['job']: span for span in spans}
 
     @property
     def contexts(self) -> list[tuple[str, dict[str, str]]]:
         if self._contexts is None:
-            self._contexts = [(code, upstream) for code, upstream in jsontext.loads(self.snapshot['contexts'])]
+            codes, upstreams = self.context_columns()
+            self._contexts = list(zip(codes, upstreams, strict=True))
         return self._contexts
+
+    def context_columns(self) -> tuple[list[str], list[dict[str, str]]]:
+        """Code digest and upstream of each context."""
+        columns = jsontext.loads(self.snapshot['contexts'])
+        return columns['code'], columns['upstream']
 
     @property
     def codes(self) -> dict[str, dict[str, str]]:
@@ -239,20 +245,20 @@ class Table:
         return found
 
     def jobs(self) -> list[str]:
-        return list(self._spans)
+        return list(self._numbers)
 
     def alone(self, job: str) -> int | None:
         """The row of the only task of a job without array, in the columns that all jobs share."""
-        span = self._spans.get(job)
-        if span is None or span['rows'] != 1:
+        number = self._numbers.get(job)
+        if number is None or self.spans['rows'][number] != 1 or self.spans['length'][number] != len(SINGLE):
             return None
-        kind, offset, length = span['keys']
-        first: int = span['first']
-        return first if kind == NAMED and self._key_bytes[offset : offset + length] == SINGLE else None
+        offset = self.spans['offset'][number]
+        named = KINDS[self.spans['kind'][number]] == NAMED and self._key_bytes[offset : offset + len(SINGLE)] == SINGLE
+        return self.spans['first'][number] if named else None
 
     def base(self, job: str) -> Base | None:
-        if job not in self._bases and job in self._spans:
-            self._bases[job] = Base(self, self._spans[job])
+        if job not in self._bases and job in self._numbers:
+            self._bases[job] = Base(self, job, self._numbers[job])
         return self._bases.get(job)
 
 

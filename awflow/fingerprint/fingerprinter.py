@@ -48,12 +48,13 @@ class Fingerprinter:
         if type(f) is not FunctionType:
             return Walk(self, module_of(getattr(f, 'func', f)), left_out).callable_object(f)  # of a partial: of its function
         key = (id(f.__code__), id(f.__globals__), f.__name__, left_out)
-        if key not in self._walks:
+        known = self._walks.get(key)
+        if known is None:
             self.project.trust(f)
             walk = Walk(self, label_of(f)[0], left_out)
             walk.code_of(f)
-            self._walks[key] = (f, walk)
-        return self._walks[key][1].finished_with(f)
+            known = self._walks[key] = (f, walk)
+        return known[1].finished_with(f)
 
     def value(self, value: object) -> str:
         """One digest of a value and of all code that it reaches."""

@@ -87,13 +87,16 @@ class Walk:
         """The fingerprint of a function of this code; this walk stays as it is, for others."""
         if getattr(f, '__wrapped__', UNBOUND) is not UNBOUND:
             return self._finished_apart(f)
-        defaults, keywords = f.__defaults__ or (), f.__kwdefaults__ or {}
+        defaults, keywords = f.__defaults__ or (), f.__kwdefaults__
         key = (len(defaults), *sorted(keywords)) if keywords else len(defaults)
-        if key not in self.variants:
-            self.variants[key] = self._shared_by(f)
-        shared, taken = self.variants[key]
+        variant = self.variants.get(key)
+        if variant is None:
+            variant = self.variants[key] = self._shared_by(f)
+        shared, taken = variant
         try:
-            values = [*defaults, *map(keywords.get, sorted(keywords)), *[cell.cell_contents for cell in f.__closure__ or ()]]
+            values = [cell.cell_contents for cell in f.__closure__ or ()]
+            if defaults or keywords:
+                values = [*defaults, *[value for _, value in sorted((keywords or {}).items())], *values]
             if taken is not None:
                 values = [values[place] for place in taken]
             digests = tuple([xxh3_128_hexdigest(SCALARS[type(value)](value)) for value in values])
