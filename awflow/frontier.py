@@ -36,6 +36,12 @@ class Frontier:
         self._whole: dict[int, bytes] = {}
         for number, planned in enumerate(plan.jobs):
             self._enter(number, planned)
+        # Of each job: whether its tasks wait one by one for others; and for how many whole jobs all of them wait.
+        self._single = [any(link.partners is not None for link in planned.facts.links) for planned in plan.jobs]
+        self._pending = [
+            sum(link.partners is None and self._open[link.upstream] > 0 for link in planned.facts.links)
+            for planned in plan.jobs
+        ]
         for number, planned in enumerate(plan.jobs):
             for ended in self._settle(number, range(len(planned.mark))):
                 self._close(*ended)
@@ -120,7 +126,15 @@ class Frontier:
                 if link.partners is not None:
                     queue.extend(self._settle(below, self._partners(link, row)))
                 elif self._open[number] == 0:
-                    queue.extend(self._settle(below, range(len(self.plan.jobs[below].mark))))
+                    self._pending[below] -= 1
+                    if self._may_settle(below, link):
+                        queue.extend(self._settle(below, range(len(self.plan.jobs[below].mark))))
+
+    def _may_settle(self, number: int, link: Link) -> bool:
+        """Whether the end of a whole upstream can decide what a job does. It may wait for thousands: most ends do not."""
+        if self._single[number] or self._pending[number] == 0:
+            return True
+        return answer(link.status, self._succeeded(link, 0)) is (self.plan.jobs[number].facts.mode == 'any')
 
     def _partners(self, link: Link, row: int) -> list[int]:
         assert link.partners is not None
@@ -132,12 +146,12 @@ class Frontier:
         """Move the waiting rows whose edges are decided; the skipped ones are returned as ended."""
         planned = self.plan.jobs[number]
         ended = []
+        shared = None if self._single[number] else self._decision(planned, 0)
         for row in rows:
             task = (number, row)
             if task not in self.waiting:
                 continue
-            answers = [answer(link.status, self._succeeded(link, row)) for link in planned.facts.links]
-            decision = decide(planned.facts.mode, answers)
+            decision = self._decision(planned, row) if self._single[number] else shared
             if decision is None:
                 continue
             self.waiting.discard(task)
@@ -148,6 +162,10 @@ class Frontier:
                 planned.facts.ends[row] = skipped_end([self._end(link, row) for link in planned.facts.links])
                 ended.append((number, row, False))
         return ended
+
+    def _decision(self, planned: Planned, row: int) -> bool | None:
+        answers = [answer(link.status, self._succeeded(link, row)) for link in planned.facts.links]
+        return decide(planned.facts.mode, answers)
 
     def _succeeded(self, link: Link, row: int) -> bool | None:
         number = link.upstream
