@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Final
 
-    from awflow.state.digests import Digests
-    from awflow.state.view import State
     from awflow.subject import Subject
+    from awflow.survey import Survey
 
 SUCCEEDED: Final = OUTCOMES.index('succeeded')
 NOTHING: Any = {}  # said of all: never filled
@@ -49,7 +48,7 @@ class Standing(Facts):
 
 
 class Alone:
-    """Asks for facts of jobs without array, one after the other; `inputs` are the survey's, and `recorded` gets the outputs."""
+    """Asks for facts of jobs without array, for a survey, one after the other; `recorded` gets the outputs."""
 
     __slots__ = (
         '_codes',
@@ -63,16 +62,17 @@ class Alone:
         '_own',
         '_recorded',
         '_row',
+        '_same_code',
         '_upstreams',
     )  # fmt: skip
 
-    def __init__(
-        self, state: State, digests: Digests, inputs: Callable[[Subject, int], dict[str, str]], recorded: dict[str, str]
-    ) -> None:
+    def __init__(self, survey: Survey, recorded: dict[str, str]) -> None:
+        state = survey.state
         table = state.table
         self._row: Callable[[str], int | None] = state.alone if table is not None and not state.claims else _unknown
-        self._digests = digests
-        self._inputs = inputs
+        self._digests = survey.digests
+        self._inputs = survey.inputs
+        self._same_code = survey.same_code
         self._recorded = recorded
         if table is not None:
             self._outcome, self._flags, self._context = (table.integers[name] for name in ('outcome', 'flags', 'context'))
@@ -88,7 +88,8 @@ class Alone:
         if row is None or self._outcome[row] != SUCCEEDED or self._flags[row] & (FINAL | RESULT) != FINAL:
             return None
         context, at = self._context[row], WIDTH * row
-        if self._codes[context] != subject.code or not self._same_files(subject, at):
+        code = self._codes[context]
+        if (code != subject.code and not self._same_code(subject, code)) or not self._same_files(subject, at):
             return None
         end, upstream = self._end[at : at + WIDTH], self._upstreams[context]
         unmet = [condition.name for condition in job.postconditions if not _holds(condition.function)]

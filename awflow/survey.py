@@ -58,7 +58,7 @@ class Survey:
 
     def facts(self) -> list[Facts]:
         """What the plan is made of. Calls the postconditions of tasks for which they can matter."""
-        alone = Alone(self.state, self.digests, self.inputs, self._recorded)
+        alone = Alone(self, self._recorded)
         return [alone.facts(subject) or self._job(subject) for subject in self.subjects]
 
     # -- one job -------------------------------------------------------------------------------------------------------
