@@ -21,8 +21,7 @@ import stat
 from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
 from awflow.errors import RunError, StateVersionError
-from awflow.state import confirmed, hashing, jsontext, snapshot
-from awflow.state.sidebyside import each, processors
+from awflow.state import confirmed, jsontext, snapshot
 from awflow.state.snapshot import Damaged, Snapshot
 
 TYPE_CHECKING = False
@@ -297,6 +296,9 @@ class Digests:
 
     def _ahead(self, paths: list[str]) -> dict[str, _Reading]:
         """What reading those files found that must be read and are big enough, but too small to be cut into chunks."""
+        from awflow.state import hashing
+        from awflow.state.sidebyside import each, processors
+
         if len(paths) < 2 or (threads := processors(hashing.MOST)) < 2:
             return {}
         found: dict[str, _Reading] = {}
@@ -315,6 +317,8 @@ class Digests:
             found = self.disk.stat(path)
         except OSError:
             return False
+        from awflow.state import hashing
+
         if not (stat.S_ISREG(found.st_mode) and hashing.BUFFER <= found.st_size <= hashing.CHUNK):
             return False
         cached = self._cache.get(path)
@@ -390,6 +394,8 @@ def _regular_signature(found: os.stat_result) -> Signature | None:
 
 def _read(path: str) -> _Reading:
     """A file's digest, and its signatures before and after it was read."""
+    from awflow.state import hashing  # a run that finds all as it was reads nothing
+
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         before = _signature(os.fstat(fd))

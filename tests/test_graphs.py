@@ -37,10 +37,72 @@ CHAIN = """
 """
 
 
-def test_a_chain_of_three_thousand_jobs_is_planned(workspace: Workspace) -> None:
-    workspace.script(CHAIN.format(length=3000, dry=True))
+def test_a_chain_of_ten_thousand_jobs_is_planned(workspace: Workspace) -> None:
+    workspace.script(CHAIN.format(length=10_000, dry=True))
     ran = workspace.run()
-    assert (ran.returncode, '3000 missing' in ran.stdout) == (0, True), ran.stderr
+    assert (ran.returncode, '10000 missing' in ran.stdout) == (0, True), ran.stderr
+
+
+LONG = """
+    def link(i, above):
+        @outputs(f'out/{{i}}')
+        @job(name=f'link-{{i}}')
+        def step():
+            if i == {bad}: raise ValueError('broken')
+            with open(f'out/{{i}}', 'w') as out: out.write(str(i))
+        return step if above is None else step.after(above).reads([f'out/{{i - 1}}'])
+
+    above = None
+    for i in range({length}):
+        above = link(i, above)
+    run = schedule(above, dry_run='dry' in sys.argv)
+    print(run.status())
+"""
+
+
+def test_a_chain_of_three_thousand_jobs_is_adopted_and_then_found_as_it_was(workspace: Workspace) -> None:
+    workspace.script(LONG.format(length=3000, bad=-1))
+    for i in range(3000):
+        workspace.write(f'out/{i}', str(i))
+    for arguments in ([], [], ['dry']):
+        ran = workspace.run(*arguments)
+        assert (ran.returncode, ran.stdout.endswith("{'fresh': 3000}\n")) == (0, True), ran.stderr
+
+
+def test_a_chain_of_three_thousand_jobs_whose_first_fails_ends_without_the_others(workspace: Workspace) -> None:
+    workspace.script(LONG.format(length=3000, bad=0))
+    ran = workspace.run()
+    assert ran.failed == ran.executed == ['link-0']
+    assert 'WorkflowFailed: 1 of the tasks did not succeed' in ran.stderr
+
+
+def test_a_job_that_waits_for_hundreds_starts_when_the_last_has_ended_or_is_skipped_at_the_first_failure(
+    workspace: Workspace,
+) -> None:
+    workspace.script("""
+        def one(k):
+            @job(name=f'one-{k}')
+            def step():
+                if k == 7: raise ValueError('broken')
+            return step
+
+        many = [one(k) for k in range(500)]
+        @job
+        def other(): pass
+        @job
+        def handler(): pass
+        @job
+        def first(): pass
+        for k, made in enumerate(many):
+            if k != 7: other.after(made)
+            handler.after(made, status='any')
+        first.after(*many)
+        jobs = [other, handler, first]
+        run = schedule(*jobs, check=False, workers=2)
+        print(run.status())
+    """)
+    ran = workspace.run()
+    assert "{'succeeded': 501, 'failed': 1, 'skipped': 1}" in ran.stdout, ran.stderr
 
 
 def test_a_graph_of_three_thousand_jobs_is_planned(workspace: Workspace) -> None:
