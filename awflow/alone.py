@@ -8,6 +8,7 @@ first, each task at its place in them; whatever is not plainly as it was is left
 from __future__ import annotations
 
 from awflow.identity import paths_digest
+from awflow.outcome import outcome_digest
 from awflow.plan import FRESH_ROW, MISSING_ROW, Facts
 from awflow.reasons import Reason
 from awflow.state.record import digest_of_lines
@@ -58,7 +59,6 @@ class Alone:
         '_flags',
         '_inputs',
         '_outcome',
-        '_outputs',
         '_own',
         '_recorded',
         '_row',
@@ -77,7 +77,7 @@ class Alone:
         if table is not None:
             self._outcome, self._flags, self._context = (table.integers[name] for name in ('outcome', 'flags', 'context'))
             self._codes, self._upstreams = table.context_columns()
-            self._own, self._outputs, self._end = (bytes(table.snapshot[name]) for name in ('own', 'outputs', 'end'))
+            self._own, self._end = (bytes(table.snapshot[name]) for name in ('own', 'end'))
 
     def facts(self, subject: Subject) -> Facts | None:
         """What a survey says of a job whose task succeeded with this code and all that it declares, and whose files are as
@@ -111,7 +111,7 @@ class Alone:
             if digest is None:
                 return False
             found.append((path, digest))
-        if digest_of_lines([f'{path}\0{digest}' for path, digest in found]) != self._outputs[at : at + WIDTH]:
+        if bytes.fromhex(outcome_digest({path: (digest,) for path, digest in found}, None)) != self._end[at : at + WIDTH]:
             return False
         self._recorded.update(found)
         return True

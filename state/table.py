@@ -17,7 +17,7 @@ from awflow.state.snapshot import Damaged, Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
 OUTCOMES = ('', 'succeeded', 'failed', 'timeout', 'cancelled', 'crashed', 'forgotten')
@@ -213,8 +213,8 @@ class Table:
             self.integers = {name: self.snapshot.integers(name, code) for name, code in INTEGERS.items()}
             self.block_ends = self.snapshot.integers('block ends', 'Q')
             self._key_bytes = self.snapshot['keys']
-            self.spans = {name: self.snapshot.integers(f'job {name}', code) for name, code in SPANS.items()}
-            self._numbers: dict[str, int] = {job: number for number, job in enumerate(jsontext.loads(self.snapshot['jobs']))}
+            jobs, self.spans = _spans(self.snapshot)
+            self._numbers: dict[str, int] = {job: number for number, job in enumerate(jobs)}
         except KeyError as missing:
             raise Damaged(f'it has no column {missing}') from None
 
@@ -228,6 +228,8 @@ class Table:
     def context_columns(self) -> tuple[list[str], list[dict[str, str]]]:
         """Code digest and upstream of each context."""
         columns = jsontext.loads(self.snapshot['contexts'])
+        if isinstance(columns, list):  # as they were once written
+            return [code for code, _ in columns], [upstream for _, upstream in columns]
         return columns['code'], columns['upstream']
 
     @property
@@ -260,6 +262,17 @@ class Table:
         if job not in self._bases and job in self._numbers:
             self._bases[job] = Base(self, job, self._numbers[job])
         return self._bases.get(job)
+
+
+def _spans(snapshot: Snapshot) -> tuple[list[str], Mapping[str, Sequence[int]]]:
+    """The names of the jobs, and of each what SPANS says, by name and number of the job."""
+    jobs = jsontext.loads(snapshot['jobs'])
+    if all(isinstance(job, str) for job in jobs):
+        return jobs, {name: snapshot.integers(f'job {name}', code) for name, code in SPANS.items()}
+    places = [
+        (s['first'], s['rows'], KINDS.index(s['keys'][0]), *s['keys'][1:], s['block']) for s in jobs
+    ]  # once, spans were so
+    return [span['job'] for span in jobs], dict(zip(SPANS, zip(*places, strict=True), strict=True))
 
 
 def packed(text: bytes) -> bytes:
