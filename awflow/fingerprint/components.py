@@ -122,6 +122,12 @@ def display_of(value: object) -> str:
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + '...'
 
 
+def with_display(text: str, value: object) -> str:
+    """The text of a value with what is shown of it."""
+    display = display_of(value)
+    return f'{text} {display}' if display else text
+
+
 def _small(value: object, most: int) -> bool:
     if isinstance(value, (str, bytes)):
         return len(value) <= 1000

@@ -6,6 +6,7 @@ from types import FunctionType
 
 from xxhash import xxh3_128_hexdigest
 
+from awflow.fingerprint.closures import Closures
 from awflow.fingerprint.known import Known
 from awflow.fingerprint.project import Project, module_of
 from awflow.fingerprint.reach import Walk
@@ -40,7 +41,7 @@ class Fingerprinter:
         self._uses: dict[tuple[int, int], tuple[FunctionType, list[Use]]] = {}
         self._opened: dict[int, tuple[type, Node]] = {}
         self._excerpts: Excerpts | None = None
-        self._walks: dict[tuple[int, int, str, frozenset[str]], tuple[FunctionType, Walk]] = {}
+        self._closures: dict[tuple[int, int, str, frozenset[str]], tuple[FunctionType, Closures]] = {}
 
     def function(self, f: Callable[..., Any], *, ignore: Iterable[str] = ()) -> Fingerprint:
         """The fingerprint of a callable, leaving out what `ignore` names; raises FingerprintError."""
@@ -48,13 +49,13 @@ class Fingerprinter:
         if type(f) is not FunctionType:
             return Walk(self, module_of(getattr(f, 'func', f)), left_out).callable_object(f)  # of a partial: of its function
         key = (id(f.__code__), id(f.__globals__), f.__name__, left_out)
-        known = self._walks.get(key)
+        known = self._closures.get(key)
         if known is None:
             self.project.trust(f)
             walk = Walk(self, label_of(f)[0], left_out)
             walk.code_of(f)
-            known = self._walks[key] = (f, walk)
-        return known[1].finished_with(f)
+            known = self._closures[key] = (f, Closures(walk))
+        return known[1].of(f)
 
     def value(self, value: object) -> str:
         """One digest of a value and of all code that it reaches."""

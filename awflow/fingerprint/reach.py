@@ -19,15 +19,15 @@ order of discovery, which follows the code.
 from __future__ import annotations
 
 from time import perf_counter
-from types import CellType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 
 from xxhash import xxh3_128_hexdigest
 
-from awflow.fingerprint.components import Note, comparable, display_of, scalar_text
+from awflow.fingerprint.components import Note, comparable, scalar_text, with_display
 from awflow.fingerprint.project import LOCAL, package_of
 from awflow.fingerprint.resolve import CAPTURED, Use, is_nameless, label_of, loaded_module, short
-from awflow.fingerprint.values import SCALARS, ref_key, scalar
-from awflow.fingerprint.variants import Fingerprint, Shared
+from awflow.fingerprint.values import BIG, SCALARS, SLOW, is_big, ref_key, scalar
+from awflow.fingerprint.variants import UNBOUND, Fingerprint, Shared, held_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from awflow.fingerprint.modules import Found
     from awflow.fingerprint.values import Node
 
-BIG: Final = 10_000_000  # bytes
-SLOW: Final = 0.05  # seconds
-UNBOUND: Final = object()
 WHOLE: Final = ((),)  # chains of a variable that is used as it is
 
 
@@ -48,8 +45,8 @@ class Walk:
     """The components of one function, while they are gathered."""
 
     __slots__ = (
-        'captured', 'components', 'counts', 'home', 'ignore', 'jobs', 'memo', 'modules', 'names', 'notes', 'packages',
-        'queue', 'seen', 'variants',
+        'captured', 'components', 'counts', 'holders', 'home', 'ignore', 'jobs', 'memo', 'modules', 'names', 'notes',
+        'packages', 'queue', 'seen',
     )  # fmt: skip
 
     def __init__(self, memo: Fingerprinter, home: str, ignore: frozenset[str]) -> None:
@@ -66,12 +63,12 @@ class Walk:
         self.counts: dict[str, int] = {}  # how many have the same name
         self.seen: dict[int, tuple[FunctionType, str]] = {}  # whose captured values are components, and of what name
         self.queue: list[tuple[str, Any]] = []  # what is to be looked into
-        self.variants: dict[object, tuple[Shared, Sequence[int] | None]] = {}  # by number and names of defaults
+        self.holders: list[tuple[FunctionType, str, bool]] = []  # functions whose captured values are to be added
 
     def _fork(self) -> Walk:
         """A walk that goes on from here, leaving this one as it is."""
         other = Walk.__new__(Walk)
-        other.memo, other.home, other.ignore, other.queue = self.memo, self.home, self.ignore, []
+        other.memo, other.home, other.ignore, other.queue, other.holders = self.memo, self.home, self.ignore, [], []
         other.components, other.captured, other.notes = self.components.copy(), [], self.notes.copy()
         other.jobs, other.modules, other.packages = self.jobs.copy(), self.modules.copy(), self.packages.copy()
         other.names, other.counts, other.seen = self.names.copy(), self.counts.copy(), self.seen.copy()
@@ -85,42 +82,9 @@ class Walk:
 
     def finished_with(self, f: FunctionType) -> Fingerprint:
         """The fingerprint of a function of this code; this walk stays as it is, for others."""
-        if getattr(f, '__wrapped__', UNBOUND) is not UNBOUND:
-            return self._finished_apart(f)
-        defaults, keywords = f.__defaults__ or (), f.__kwdefaults__
-        key = (len(defaults), *sorted(keywords)) if keywords else len(defaults)
-        variant = self.variants.get(key)
-        if variant is None:
-            variant = self.variants[key] = self._shared_by(f)
-        shared, taken = variant
-        try:
-            values = [cell.cell_contents for cell in f.__closure__ or ()]
-            if defaults or keywords:
-                values = [*defaults, *[value for _, value in sorted((keywords or {}).items())], *values]
-            if taken is not None:
-                values = [values[place] for place in taken]
-            digests = tuple([xxh3_128_hexdigest(SCALARS[type(value)](value)) for value in values])
-        except (KeyError, ValueError):  # a value that holds others; a cell that holds none yet
-            return self._finished_apart(f)
-        if any(map(_is_big, values)):
-            return self._finished_apart(f)
-        return Fingerprint(shared, tuple(values), digests)  # thousands of closures of one `def` come this way
-
-    def _finished_apart(self, f: FunctionType) -> Fingerprint:
         walk = self._fork()
         walk._captured(f, f.__name__, keep=True)
         return walk.finished()
-
-    def _shared_by(self, f: FunctionType) -> tuple[Shared, Sequence[int] | None]:
-        """What the functions have in common that hold values of the same names, and which of these count, if not all do."""
-        held, code = held_by(f, f.__name__), f.__code__
-        total = len(f.__defaults__ or ()) + len(f.__kwdefaults__ or ())
-        places = [*range(total), *[total + n for n, name in enumerate(code.co_freevars) if name != '__class__']]
-        kept = [n for n, (component, name, _) in enumerate(held) if not self._ignored(component, name, name)]
-        taken = [places[n] for n in kept]
-        names = tuple(held[n][0] for n in kept)
-        components = {name: text for name, text in self.components.items() if name not in names}
-        return self._shared(components, names), None if taken == list(range(total + len(code.co_freevars))) else taken
 
     def callable_object(self, f: Any) -> Fingerprint:
         """The fingerprint of a callable that is no function."""
@@ -132,22 +96,31 @@ class Walk:
     def finished(self) -> Fingerprint:
         """Follow all that is left, and put it together."""
         self._drain()
-        return Fingerprint(self._shared(self.components, captured=b''.join(self.captured)))
+        return Fingerprint(self.shared(self.components, captured=b''.join(self.captured)))
 
-    def _shared(self, components: dict[str, str], names: Sequence[str] = (), captured: bytes = b'') -> Shared:
+    def shared(self, components: dict[str, str], names: Sequence[str] = (), captured: bytes = b'') -> Shared:
+        """What was gathered, with these components."""
         notes, modules = list(self.notes.values()), list(self.modules.values())
         return Shared(components, names, captured, notes, self.jobs, modules, self.packages)
 
     def _drain(self) -> None:
-        for component, target in self.queue:  # it grows
-            if type(target) is FunctionType:
-                self._function(component, target)
-            elif isinstance(target, type):
-                self._through(loaded_module(target.__module__))
-                self.components[component] = self._text(component, self.memo.opened(target, component.partition(' ')[2]))
-            else:
-                self._whole_module(component, target)
-        self.queue.clear()
+        while self.holders or self.queue:
+            holders, self.holders = self.holders, []
+            for holder in holders:
+                self._hold(*holder)
+            if not holders:
+                queue, self.queue = self.queue, []
+                for component, target in queue:
+                    self._look_into(component, target)
+
+    def _look_into(self, component: str, target: Any) -> None:
+        if type(target) is FunctionType:
+            self._function(component, target)
+        elif isinstance(target, type):
+            self._through(loaded_module(target.__module__))
+            self.components[component] = self._text(component, self.memo.opened(target, component.partition(' ')[2]))
+        else:
+            self._whole_module(component, target)
 
     def _function(self, component: str, function: FunctionType) -> None:
         self.components[component] = self.memo.code(function.__code__)[0]
@@ -179,13 +152,13 @@ class Walk:
             self._through(use.target)
         elif use.kind == 'job':
             self._job(use, owner, where)
-        elif not self._ignored(where, use.spelling, use.name):
+        elif not self.ignored(where, use.spelling, use.name):
             FOLLOW[use.kind](self, use, where, owner)
 
     def _job(self, use: Use, owner: str, where: str) -> None:
         _, before = self.jobs.get(use.spelling, (None, False))
         self.jobs[use.spelling] = (use.target, before or use.otherwise)
-        if use.otherwise and not self._ignored(where, use.spelling, use.name):
+        if use.otherwise and not self.ignored(where, use.spelling, use.name):
             function = getattr(use.target, 'function', None)
             for inner in self.memo.attributes(function, use.name, WHOLE) if function is not None else ():
                 inner.module = use.module
@@ -241,7 +214,7 @@ class Walk:
             self._register(found.name, f'module {found.name}', found.name)
 
     def _package(self, name: str) -> None:
-        if not self._ignored(f'package {name}', name, name):
+        if not self.ignored(f'package {name}', name, name):
             self.components[f'package {name}'] = 'installed'
             self.packages[name] = None
 
@@ -252,13 +225,16 @@ class Walk:
         if id(f) in self.seen and not keep:
             return self.seen[id(f)][1]
         self.seen[id(f)] = (f, label)
+        self.holders.append((f, label, keep))  # not looked into here: each may hold another, thousands deep
+        return label
+
+    def _hold(self, f: FunctionType, label: str, keep: bool) -> None:
         free = self.memo.code(f.__code__)[1].free
         for component, name, value in held_by(f, label):
             if value is UNBOUND:
                 self.components[component] = 'v:unbound'
-            elif not self._ignored(component, name, name):
+            elif not self.ignored(component, name, name):
                 self._held(component, name, value, free.get(name) or WHOLE, keep)
-        return label
 
     def _held(self, component: str, name: str, value: Any, chains: Iterable[tuple[str, ...]], keep: bool) -> None:
         if keep:
@@ -290,7 +266,7 @@ class Walk:
         """Add a value as a component."""
         encoded = scalar(value)
         if encoded is not None:
-            if _is_big(value):
+            if is_big(value):
                 self._note_big(component)
             self.components[component] = scalar_text(value, encoded)
             return
@@ -298,9 +274,7 @@ class Walk:
         node = self.memo.hasher.named(spelling).node(value)
         if perf_counter() - started > SLOW:
             node.size = max(node.size, BIG + 1)  # said of every function that uses it, not of the first alone
-        text = self._text(component, node)
-        display = display_of(value)
-        self.components[component] = f'{text} {display}' if display else text
+        self.components[component] = with_display(self._text(component, node), value)
 
     def _text(self, component: str, node: Node) -> str:
         for kind, name in node.marks:
@@ -338,7 +312,7 @@ class Walk:
         if known is not None:
             return known
         plain = component.partition(' ')[2]
-        if self._ignored(component, plain, plain):
+        if self.ignored(component, plain, plain):
             return component
         count = self.counts[component] = self.counts.get(component, 0) + 1
         numbered = component if count == 1 else f'{component} #{count}'
@@ -349,7 +323,8 @@ class Walk:
     def _seen_as(self, module: str, name: str) -> str:
         return name if module in (self.home, CAPTURED) else f'{module}.{name}' if name else module
 
-    def _ignored(self, component: str, spelling: str, name: str) -> bool:
+    def ignored(self, component: str, spelling: str, name: str) -> bool:
+        """Whether it was said not to count."""
         left_out = self.ignore
         return bool(left_out) and (
             component in left_out or spelling in left_out or name in left_out or component.partition(' ')[2] in left_out
@@ -360,34 +335,6 @@ class Walk:
 
     def _note_big(self, component: str) -> None:
         self._note('big', component, 'it is over 10 MB or slow to digest at every start; load it in the function instead')
-
-
-def held_by(f: FunctionType, label: str) -> list[tuple[str, str, Any]]:
-    """Defaults and closure of a function: component, name and value of each."""
-    code, held = f.__code__, []
-    if f.__defaults__:
-        names = code.co_varnames[code.co_argcount - len(f.__defaults__) : code.co_argcount]
-        held += [(f'default {name} of {label}', name, value) for name, value in zip(names, f.__defaults__, strict=True)]
-    if f.__kwdefaults__:
-        held += [(f'default {name} of {label}', name, value) for name, value in sorted(f.__kwdefaults__.items())]
-    for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
-        if name != '__class__':  # where `super()` finds it: the class is reached through its instances
-            held.append((f'closure {name} of {label}', name, _content(cell)))
-    wrapped = f.__dict__.get('__wrapped__', UNBOUND)
-    if all(value is not wrapped for _, _, value in held) and wrapped is not UNBOUND:  # else the wrapper's closure has it
-        held.append((f'closure __wrapped__ of {label}', '__wrapped__', wrapped))
-    return held
-
-
-def _is_big(value: Any) -> bool:
-    return type(value) in (str, bytes) and len(value) > BIG
-
-
-def _content(cell: CellType) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return UNBOUND
 
 
 def _hex(names: str, before: bytes = b'') -> str:

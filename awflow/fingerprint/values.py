@@ -48,6 +48,8 @@ FRAMES: Final = 10_000
 NEVER: Final = 1 << 30
 INLINE: Final = 1024  # bytes; longer strings count by digest
 LONG: Final = b'SBI'  # tags of what counts by digest
+BIG: Final = 10_000_000  # bytes from which on a value is noted
+SLOW: Final = 0.05  # seconds of digesting from which on it is
 PACKED: Final = 16  # elements; longer sequences of one scalar type are packed
 
 
@@ -55,6 +57,11 @@ def scalar(value: object) -> bytes | None:
     """The bytes of a value that holds no others, None for all other values."""
     encoder = SCALARS.get(type(value))
     return None if encoder is None else encoder(value)
+
+
+def is_big(value: Any) -> bool:
+    """Whether it is a text that is noted for its size."""
+    return type(value) in (str, bytes) and len(value) > BIG
 
 
 def _text(value: str) -> bytes:

@@ -14,7 +14,7 @@ from awflow.fingerprint.values import scalar
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from types import ModuleType
+    from types import CellType, FunctionType, ModuleType
     from typing import Any, Final
 
     from awflow.fingerprint.components import Note
@@ -41,6 +41,7 @@ class Pattern:
         return str(xxh3_128_hexdigest((self._form % tuple(values)).encode('utf-8', 'surrogatepass')))
 
 
+UNBOUND: Final = object()  # in place of the value of a variable that has none yet
 NO_JOBS: Final[Mapping[str, tuple[Any, bool]]] = {}
 
 
@@ -76,6 +77,16 @@ class Shared:
         return self._pattern
 
 
+class Held:
+    """A captured value that holds others, but no code: as its bytes and its text, since it may change."""
+
+    __slots__ = ('code', 'text')
+
+    def __init__(self, code: bytes, text: str) -> None:
+        self.code = code
+        self.text = text
+
+
 class Fingerprint:
     """What the result of a function depends on, as far as code and values go."""
 
@@ -83,7 +94,7 @@ class Fingerprint:
 
     def __init__(self, shared: Shared, values: Sequence[Any] = (), digests: Sequence[str] = ()) -> None:
         self.shared = shared
-        self.values = values  # those that vary: one for each of shared.names, none of which holds others
+        self.values = values  # those that vary: one for each of shared.names, scalars or Held
         self.digests = digests  # theirs
 
     @property
@@ -94,7 +105,7 @@ class Fingerprint:
             return shared.components
         found = shared.components.copy()
         for name, value in zip(shared.names, self.values, strict=True):
-            found[name] = scalar_text(value, scalar(value) or b'')
+            found[name] = value.text if type(value) is Held else scalar_text(value, _bytes(value))
         return found
 
     @property
@@ -106,7 +117,7 @@ class Fingerprint:
     def captured(self) -> str:
         """Digest of closure and defaults alone: tells the functions apart that one `def` in a loop made."""
         pairs = zip(self.shared.names, self.values, strict=True)
-        own = [name.encode() + b'=' + (scalar(value) or b'') for name, value in pairs]
+        own = [name.encode() + b'=' + _bytes(value) for name, value in pairs]
         return str(xxh3_128_hexdigest(self.shared.captured + b''.join(own)))
 
     @property
@@ -128,3 +139,31 @@ class Fingerprint:
     def packages(self) -> dict[str, str]:
         """Versions of the installed packages, by the name that is imported; '' where unknown. Takes milliseconds."""
         return {name: version_of(name) for name in sorted(self.shared.packages)}
+
+
+def _bytes(value: Any) -> bytes:
+    return value.code if type(value) is Held else scalar(value) or b''
+
+
+def held_by(f: FunctionType, label: str) -> list[tuple[str, str, Any]]:
+    """Defaults and closure of a function: component, name and value of each."""
+    code, held = f.__code__, []
+    if f.__defaults__:
+        names = code.co_varnames[code.co_argcount - len(f.__defaults__) : code.co_argcount]
+        held += [(f'default {name} of {label}', name, value) for name, value in zip(names, f.__defaults__, strict=True)]
+    if f.__kwdefaults__:
+        held += [(f'default {name} of {label}', name, value) for name, value in sorted(f.__kwdefaults__.items())]
+    for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
+        if name != '__class__':  # where `super()` finds it: the class is reached through its instances
+            held.append((f'closure {name} of {label}', name, _content(cell)))
+    wrapped = f.__dict__.get('__wrapped__', UNBOUND)
+    if all(value is not wrapped for _, _, value in held) and wrapped is not UNBOUND:  # else the wrapper's closure has it
+        held.append((f'closure __wrapped__ of {label}', '__wrapped__', wrapped))
+    return held
+
+
+def _content(cell: CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return UNBOUND
