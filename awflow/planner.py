@@ -304,7 +304,7 @@ class Planner:
         todo = list(prints.values())
         while todo:
             for other, _ in todo.pop().jobs.values():
-                for job in ordered([other]) if isinstance(other, Job) else ():
+                for job in ordered([other]) if isinstance(other, Job) and other not in prints else ():
                     if job not in prints:
                         prints[job] = self._fingerprinter.function(job.function, ignore=job.options.ignore)
                         todo.append(prints[job])
