@@ -28,7 +28,7 @@ NOTHING_TO_DO = """
     fingerprint.reach fingerprint.resolve fingerprint.values fingerprint.variants
 """
 OF_PYTHON = {
-    '__future__', '_contextvars', '_json', '_operator', '_struct', 'errno', 'gc', 'itertools', 'struct', 'types', 'xxhash', 'xxhash._xxhash',
+    '__future__', '_contextvars', '_json', '_operator', '_string', '_struct', 'errno', 'gc', 'itertools', 'struct', 'types', 'xxhash', 'xxhash._xxhash',
     'xxhash.version',
 }  # fmt: skip
 OF_ARRAYS = {'columns', 'templates', 'state.looks', 'state.sidebyside'}
