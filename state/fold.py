@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from awflow.state import jsontext, snapshot
 from awflow.state.record import EMPTY, names_digest, own_digest
+from awflow.state.sums import of_blocks
 from awflow.state.table import (
     BLOCK,
     COUNTED,
@@ -70,7 +71,7 @@ def fold(
         component: found for component, of_component in sorted((sources or {}).items())
         if (found := {text: of_component[text] for text in sorted(of_component) if (component, text) in named})
     }  # fmt: skip
-    return writer.finish(kept, meta, {'sources': texts, 'reasons': told})
+    return writer.finish(kept, meta, {'sources': texts, 'reasons': told, 'sums': {'blocks': writer.sums}})
 
 
 def _cited(told: Mapping[str, Mapping[str, list[Any]]]) -> Iterator[tuple[str, str]]:
@@ -94,6 +95,7 @@ class _Writer:
         self.contexts: list[tuple[str, Mapping[str, str]]] = []
         self.jobs: list[str] = []
         self.spans = {name: array(code) for name, code in SPANS.items()}
+        self.sums: list[dict[str, list[Any]]] = []
         self._context_numbers: dict[tuple[object, ...], int] = {}
 
     def add(self, rows: Rows) -> None:
@@ -106,6 +108,7 @@ class _Writer:
             column.append(place)
         self.keys += packed
         touched = _touched_blocks(rows, order)
+        self.sums += of_blocks(rows, order, touched)
         translation = _Translation(self, rows.base) if rows.base else None
         for number, first in enumerate(range(0, len(order), BLOCK)):
             if translation is not None and number not in touched:

@@ -141,6 +141,11 @@ class Base:
                     if result is not None:
                         yield first + at, result['file']
 
+    def sums(self, number: int) -> dict[str, list[Any]] | None:
+        """What the records of this job's block of that number come to (see sums.py); None if the snapshot does not say."""
+        known = self._table.sums
+        return known[self._first_block + number] if known else None
+
     def packed(self, number: int) -> memoryview:
         """The compressed bytes of this job's block of that number."""
         ends = self._table.block_ends
@@ -201,7 +206,9 @@ class Base:
 class Table:
     """A snapshot of the state up to one entry: its claims still live, and the rows of every job."""
 
-    __slots__ = ('_bases', '_contexts', '_key_bytes', '_numbers', 'block_ends', 'integers', 'meta', 'size', 'snapshot', 'spans')
+    __slots__ = (
+        '_bases', '_contexts', '_key_bytes', '_numbers', '_sums', 'block_ends', 'integers', 'meta', 'size', 'snapshot', 'spans',
+    )  # fmt: skip
 
     def __init__(self, data: bytes) -> None:
         self.snapshot = Snapshot.open(data)
@@ -209,6 +216,7 @@ class Table:
         self.meta = self.snapshot.meta
         self._contexts: list[tuple[str, dict[str, str]]] | None = None
         self._bases: dict[str, Base] = {}
+        self._sums: list[dict[str, list[Any]]] | None = None
         try:
             self.integers = {name: self.snapshot.integers(name, code) for name, code in INTEGERS.items()}
             self.block_ends = self.snapshot.integers('block ends', 'Q')
@@ -237,8 +245,15 @@ class Table:
         found: dict[str, dict[str, str]] = jsontext.loads(self.snapshot['codes'])
         return found
 
+    @property
+    def sums(self) -> list[dict[str, list[Any]]]:
+        """By block what its records come to, {generation: see sums.Sum}; empty in snapshots written before there were any."""
+        if self._sums is None:
+            self._sums = self.told('sums')['blocks'] if 'sums' in self.snapshot else []
+        return self._sums
+
     def told(self, name: str) -> dict[str, Any]:
-        """A compressed column that is only shown: `sources` or `reasons`."""
+        """A compressed column that is only shown: `sources`, `reasons` or `sums`."""
         import zlib
 
         if name not in self.snapshot:

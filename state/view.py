@@ -216,11 +216,9 @@ class State:
         found = []
         for job in entry.tasks if entry else self.jobs():
             rows = self.rows(job)
-            found += (
-                [rows.record(row) for row in range(len(rows)) if rows.generation(row) == number and not rows.final(row)]
-                if rows
-                else []
-            )
+            if rows is not None:  # a snapshot holds nothing of claims that live
+                places = rows.over if entry else range(len(rows))
+                found += [rows.record(row) for row in places if rows.generation(row) == number and not rows.final(row)]
         return found
 
     def facts(self, number: int) -> list[dict[str, Any]]:
