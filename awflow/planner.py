@@ -276,11 +276,12 @@ class Planner:
 
     def note_run(self, facts: dict[str, Any]) -> None:
         """Write down a run, in a file of its own."""
-        import json
+        from awflow.declared import declared, lines_of
 
         path = self.store.layout.run_file(facts['run'])
+        facts = {**facts, 'declared': declared(self.subjects)}
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        self.store.disk.create(path, json.dumps(facts, indent=1).encode() + b'\n')
+        self.store.disk.create(path, lines_of(facts))
 
     def write_payload(self, path: str, plans: Mapping[str, bytes] | None = None) -> None:
         """What the tasks of this run are made of, and what their backend tells them besides."""

@@ -1,0 +1,1 @@
+"""Drawings of the graph of jobs. Knows names, counts and edges; nothing of states or runs."""
