@@ -7,7 +7,7 @@ import os
 import click
 
 from awflow.cli.amend import amending_options
-from awflow.cli.options import state_option, workflow_option
+from awflow.cli.options import selectors_argument, state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog='Example: awflow accept fit --component code --note "only renamed a variable"')
-@click.argument('selectors', metavar='JOB[VALUE]...', nargs=-1, required=True)
+@selectors_argument(required=True)
 @click.option(
     '--component', 'parts', multiple=True, metavar='PART',
     help='Only this: code, inputs, outputs, upstreams, paths, value, or a component as `awflow why` names it. May be repeated.',

@@ -31,11 +31,11 @@ class LastAttempt:
         self.key = key
         self.name = task_name(job, key)
         self.record: Record | None = None
-        claimed = any(claim.covers(job, key) for claim in workflow.working().values())
-        self.outcome = workflow.gone.get((job, key), WAITING if claimed else NOT_STARTED)
         if rows is not None and row is not None:
             self.record = rows.record(row)
             self.outcome = workflow.outcome(rows, row)
+        else:
+            self.outcome = workflow.gone.get((job, key), WAITING if workflow.has(job, key) else NOT_STARTED)
 
     @property
     def bad(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from awflow.cli.options import state_option, workflow_option
+from awflow.cli.options import selectors_argument, state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ PAUSES: Final = (0.3, 0.7, 1.5)  # seconds; Slurm needs a moment, and so do task
 
 
 @click.command(epilog='Example: awflow cancel estimate')
-@click.argument('selectors', metavar='[JOB[VALUE]]...', nargs=-1)
+@selectors_argument()
 @state_option
 @workflow_option
 def cancel(selectors: tuple[str, ...], root: str, workflow: str | None) -> None:

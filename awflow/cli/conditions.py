@@ -5,9 +5,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
+    from typing import Any, Protocol
 
-    from awflow.state.record import Record
+    class Checked(Protocol):
+        """A record, or as much of it as is needed here."""
+
+        @property
+        def checks(self) -> Iterable[dict[str, Any]]: ...
 
 
 class Shown:
@@ -49,7 +53,7 @@ class Shown:
         }  # fmt: skip
 
 
-def shown(records: Iterable[Record]) -> list[Shown]:
+def shown(records: Iterable[Checked]) -> list[Shown]:
     """The postconditions that the records of a job's tasks name, in the order of the job."""
     found: dict[tuple[str, int], Shown] = {}
     for record in records:

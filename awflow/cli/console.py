@@ -17,6 +17,33 @@ STYLES = {
 }  # fmt: skip
 
 
+class Glyphs:
+    """The signs that drawings are made of."""
+
+    __slots__ = ('bar', 'branch', 'down', 'last', 'through')
+
+    def __init__(self, plain: bool) -> None:
+        self.bar = ('#', '.') if plain else ('\u2588', '\u2591')
+        self.branch = '|- ' if plain else '\u251c\u2500 '
+        self.last = '`- ' if plain else '\u2514\u2500 '
+        self.through = '|  ' if plain else '\u2502  '
+        self.down = 'v ' if plain else '\u2193 '
+
+
+def glyphs() -> Glyphs:
+    """Those that the output can show."""
+    return Glyphs(plain=not _beyond_ascii())
+
+
+def _beyond_ascii() -> bool:
+    """Whether encoding and locale have more than ASCII. Python itself turns the locale C into one with UTF-8, so what was
+    asked for is looked up.
+    """
+    said = os.environ.get('LC_ALL') or os.environ.get('LC_CTYPE', '').replace('C.UTF-8', '') or os.environ.get('LANG', '')
+    encoding = (getattr(sys.stdout, 'encoding', '') or 'ascii').lower().replace('-', '')
+    return said not in ('C', 'POSIX') and encoding.startswith('utf')
+
+
 def console() -> Console:
     """A console that takes text as it is: job names and errors hold brackets, which are no markup."""
     from rich.console import Console

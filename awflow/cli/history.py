@@ -5,8 +5,11 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
 
     from awflow.cli.attempts import LastAttempt
+    from awflow.cli.groups import TaskGroup
+    from awflow.cli.observed import Workflow
     from awflow.explain import Account
     from awflow.reasons import Reason
     from awflow.state.record import Record
@@ -19,36 +22,59 @@ SHOWN = 6  # tasks named
 def last_time(attempt: LastAttempt) -> Iterator[str]:
     """Lines for one task."""
     if attempt.record is not None:
-        account = _account(attempt.workflow.state, attempt.record.generation)
+        account = account_of(attempt.workflow.state, attempt.record.generation)
         yield from _told(account, _reasons(account, attempt.record), attempt.record, '', set())
 
 
-def last_times(found: Iterable[LastAttempt]) -> Iterator[str]:
+def last_times(workflow: Workflow, found: Iterable[TaskGroup]) -> Iterator[str]:
     """Lines for many, those together that ran for the same reasons."""
+    from awflow.cli.groups import together
     from awflow.explain import GROUPS, Group
 
     accounts: dict[int, Account] = {}
-    groups: dict[tuple[object, ...], tuple[Account, Sequence[Reason], Record, list[str]]] = {}
-    for attempt in found:
-        record = attempt.record
-        if record is None:
+    alikes: dict[tuple[object, ...], tuple[Account, Sequence[Reason], Record]] = {}
+    parts: list[tuple[tuple[object, ...], Sequence[str]]] = []
+    for each in found:
+        if each.record is None:
             continue
-        number = record.generation
+        number = each.record.generation
         if number not in accounts:
-            accounts[number] = _account(attempt.workflow.state, number)
-        reasons = _reasons(accounts[number], record)
-        same = (number, _verb(record, reasons), *reasons)
-        groups.setdefault(same, (accounts[number], reasons, record, []))[3].append(attempt.key)
+            accounts[number] = account_of(workflow.state, number)
+        for reasons, keys in alike(accounts[number], each):
+            same = (number, _verb(each.record, reasons), *reasons)
+            alikes.setdefault(same, (accounts[number], reasons, each.record))
+            parts.append((same, keys))
+    groups = list(together(parts).items())
     seen: set[object] = set()
-    shown = list(groups.values())[:GROUPS]
-    for account, reasons, record, keys in shown:
+    for same, keys in groups[:GROUPS]:
         where = Group(keys, '', ()).where()
-        yield from _told(account, reasons, record, f'{where} ' if where else '', seen)
+        yield from _told(*alikes[same], f'{where} ' if where else '', seen)
     if len(groups) > GROUPS:
-        yield f'... and {sum(len(keys) for *_, keys in list(groups.values())[GROUPS:])} more tasks for other reasons'
+        yield f'... and {sum(len(keys) for _, keys in groups[GROUPS:])} more tasks for other reasons'
 
 
-def _account(state: State, number: int) -> Account:
+def alike(account: Account, group: TaskGroup) -> Iterator[tuple[Sequence[Reason], list[str]]]:
+    """The tasks of a group by the reasons for which they ran."""
+    from awflow.reasons import Reason
+
+    assert group.record is not None, 'only what is on record has reasons'
+    own = [Reason.from_dict(reason) for reason in group.record.why]
+    if own and own[0].kind != 'retry':
+        yield own, group.keys
+        return
+    entries = account.groups.get(group.job, [])
+    if len(entries) == 1 and set(entries[0].keys).issuperset(group.keys):
+        yield [*own, *entries[0].reasons], group.keys
+        return
+    found: dict[Any, tuple[Sequence[Reason], list[str]]] = {}
+    for key in group.keys:
+        entry = account.group(group.job, key)
+        found.setdefault(id(entry), ([*own, *(entry.reasons if entry else ())], []))[1].append(key)
+    yield from found.values()
+
+
+def account_of(state: State, number: int) -> Account:
+    """What the run of an entry had found."""
     from awflow.explain import Account
 
     return Account.of_entry(
@@ -100,7 +126,7 @@ def not_started(attempt: LastAttempt) -> Iterator[str]:
     """Of a task without a record: why a run had planned it, and what happened in that run in its stead."""
     state = attempt.workflow.state
     number = max(n for n, of_jobs in state.all_reasons.items() if attempt.job in of_jobs)
-    account = _account(state, number)
+    account = account_of(state, number)
     reasons = account.of(attempt.job, attempt.key)
     yield f'It has not run. It was to run because {"; ".join(reason.sentence(past=True) for reason in reasons)}'
     yield from account.told(reasons, '  ')

@@ -6,6 +6,7 @@ calls running counts as crashed here if the owner of its claim is provably dead.
 
 from __future__ import annotations
 
+from awflow.cli.keys import holds
 from awflow.state.ledger import decode_keys
 from awflow.state.liveness import DEAD
 from awflow.state.store import Store
@@ -32,10 +33,12 @@ class Workflow:
     `looking` is for who neither changes nor unpickles anything: then it may be the state of another user.
     """
 
-    __slots__ = ('evidence', 'gone', 'name', 'state', 'store', 'with_planned')
+    __slots__ = ('_gone_of', 'evidence', 'gone', 'name', 'state', 'store', 'waits_for', 'with_planned')
 
     def __init__(self, root: str, name: str, looking: bool = False) -> None:
         self.name = name
+        self.waits_for: dict[str, str] = {}  # Slurm's word for why a job waits, by id, if the queue was asked
+        self._gone_of: tuple[object, dict[str, list[str]]] = (None, {})  # of which `gone` it is, and by job
         self.with_planned = False  # whether tasks count that were planned and never started
         self.store = Store(root, name, witness=self._in_queue, tell=_say, looking=looking)
         self.look()
@@ -61,9 +64,22 @@ class Workflow:
         if doubtful:
             queue = Reconciliation(self.store, Slurm())
             found.update(queue.witness(state, doubtful))
+            if queue.looked is not None:
+                lines = queue.looked.lines.items()
+                self.waits_for.update((job, line.reason) for job, line in lines if line.state == 'PENDING')
             for finding in queue.findings.values():
                 self.gone.update((task, gone.called) for task, gone in finding.gone.items())
         return found
+
+    def refresh(self) -> bool:
+        """Look again; whether anything has changed."""
+        state, known = self.store.read(), self.state
+        if (state.last, state.floor, state.journals) == (known.last, known.floor, known.journals):
+            evidence = self.store.evidence(known) if known.claims else {}
+            if {n: found.state for n, found in evidence.items()} == {n: found.state for n, found in self.evidence.items()}:
+                return False
+        self.look()
+        return True
 
     def jobs(self) -> list[str]:
         """Every job of which something is on record or claimed."""
@@ -85,10 +101,26 @@ class Workflow:
         known = [*(rows.keys if rows else ()), *self.waiting(job), *self.dropped(job)]
         return [*known, *self._planned(job, known)] if self.with_planned else known
 
+    def has(self, job: str, key: str) -> bool:
+        """Whether a task is on record, or claimed by somebody who may live."""
+        rows = self.state.rows(job)
+        if rows is not None and rows.row(key) is not None:
+            return True
+        return any(holds(claim, job, key) for claim in self.working().values())
+
     def dropped(self, job: str) -> list[str]:
         """Tasks that were claimed and of which no record will come: they were skipped, or cancelled before they began."""
         rows = self.state.rows(job)
-        return [key for name, key in self.gone if name == job and (rows is None or rows.row(key) is None)]
+        return [key for key in self.gone_of(job) if rows is None or rows.row(key) is None]
+
+    def gone_of(self, job: str) -> Sequence[str]:
+        """The tasks of a job that nobody performs any more."""
+        if self._gone_of[0] is not self.gone:
+            by_job: dict[str, list[str]] = {}
+            for name, key in self.gone:
+                by_job.setdefault(name, []).append(key)
+            self._gone_of = (self.gone, by_job)
+        return self._gone_of[1].get(job, ())
 
     def _planned(self, job: str, known: Sequence[str]) -> list[str]:
         """The tasks that the last plan of a job had, and of which nothing is known."""

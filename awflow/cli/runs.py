@@ -23,10 +23,10 @@ def facts_of(store: Store, run: str) -> dict[str, Any]:
     """The file of a run, {} if it is not there (any more)."""
     try:
         with open(store.layout.run_file(run), encoding='utf-8') as file:
-            found: dict[str, Any] = json.load(file)
+            found = json.load(file)
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 class Runs:
@@ -99,10 +99,13 @@ def packages_since(store: Store, record: Record, used: Iterator[str]) -> Iterato
 
     Now is what is installed here, if this is where the last run's Python looks for packages, and otherwise what that run had.
     """
+    wanted = list(used)
+    if not wanted:
+        return
     from importlib import metadata
 
     then, last = facts_of(store, record.run).get('packages', {}), last_of(store)
-    for name in used:
+    for name in wanted:
         try:
             now = metadata.version(name) if last.get('prefix') == sys.prefix else last.get('packages', {}).get(name, '')
         except metadata.PackageNotFoundError:

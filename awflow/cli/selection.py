@@ -104,9 +104,14 @@ def _in(workflow: Workflow, text: str) -> list[Selection]:
     if text in jobs:
         return [Selection(workflow, text, workflow.keys(text))]
     for job, value in _readings(text):
-        if job in jobs and (key := _key(workflow.keys(job), value)) is not None:
+        if job in jobs and (key := _known(workflow, job, value) or _key(workflow.keys(job), value)) is not None:
             return [Selection(workflow, job, [key])]
     return _matching(workflow, text)
+
+
+def _known(workflow: Workflow, job: str, value: str) -> str | None:
+    """The key that a value stands for if such a task is on record or claimed: for one of 100,000 not all are looked through."""
+    return next((key for key in _spellings(value) if workflow.has(job, key)), None)
 
 
 def _matching(workflow: Workflow, text: str) -> list[Selection]:

@@ -1,175 +1,126 @@
-"""`awflow status`: every workflow and job in counts, and who is at work."""
+"""`awflow status`: every workflow and job in counts, who is at work, and tasks one by one where they are asked for."""
 
 from __future__ import annotations
 
 import click
 
-from awflow.cli.options import state_option, workflow_option
+from awflow.cli.options import json_option, outcome_options, selectors_argument, state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from collections.abc import Sequence
 
-    from awflow.cli.conditions import Shown
-    from awflow.cli.observed import Workflow
-    from awflow.cli.tally import Progress, Tally
-    from awflow.state.record import Record
+    from awflow.cli.standing import Standing
+
+NOT_WELL, UNDER_WAY = 3, 4  # exit codes
 
 
-@click.command(epilog='Example: awflow status -v')
+@click.command(epilog='Example: awflow status "fit[0:10]"')
+@selectors_argument()
+@outcome_options
+@click.option(
+    '--verbose', '-v', is_flag=True,
+    help='List tasks; add what the postconditions of each job have shown, and advice of the lint.',
+)  # fmt: skip
+@click.option(
+    '--watch', is_flag=False, flag_value='1', metavar='[SECONDS]', help='Look again and again, until nothing is in flight.'
+)
+@click.option('--all', 'whole', is_flag=True, help='Show every job, also of more than 60.')
+@click.option('--exit-code', is_flag=True, help='Exit with 3 if tasks did not succeed, else with 4 if some run or wait.')
+@json_option
 @state_option
 @workflow_option
-@click.option('--json', 'as_json', is_flag=True, help='Print it for programs.')
-@click.option(
-    '--verbose', '-v', is_flag=True, help='Add what the postconditions of each job have shown, and advice of the lint.'
-)
-def status(root: str, workflow: str | None, as_json: bool, verbose: bool) -> None:
-    """Show how the tasks of every job ended, and what runs."""
-    from awflow.cli.observed import Workflow
-    from awflow.cli.workflows import chosen
+def status(
+    selectors: Sequence[str], failed: bool, crashed: bool, verbose: bool, watch: str | None, whole: bool, exit_code: bool,
+    as_json: bool, root: str, workflow: str | None,
+) -> None:  # fmt: skip
+    """Show how the tasks of every job ended, and what runs.
 
-    observed = [Workflow(root, name) for name in chosen(root, workflow)]
-    if as_json:
-        _print_json(root, observed, verbose)
-    else:
-        _print_tables(root, observed, verbose)
-
-
-def _print_json(root: str, workflows: list[Workflow], verbose: bool) -> None:
-    from json import dumps
-
-    from awflow.cli.tally import progress, tallies
-
-    found = [
-        {
-            'workflow': workflow.name,
-            'jobs': [{**tally.to_dict(), **(_details(workflow, tally.job) if verbose else {})} for tally in tallies(workflow)],
-            'claims': [claim.to_dict() for claim in progress(workflow)],
-            'damage': workflow.state.damage,
-        }
-        for workflow in workflows
-    ]
-    click.echo(dumps({'state': root, 'workflows': found}, indent=1))
-
-
-def _details(workflow: Workflow, job: str) -> dict[str, object]:
-    from awflow.cli.conditions import shown
-
-    records = _records(workflow, job)
-    return {
-        'postconditions': [condition.to_dict() for condition in shown(records)],
-        'lint': {record.task: record.lint for record in records if record.lint is not None},
-    }
-
-
-def _records(workflow: Workflow, job: str) -> list[Record]:
-    rows = workflow.state.rows(job)
-    return [rows.record(row) for row in range(len(rows))] if rows is not None else []
-
-
-def _print_tables(root: str, workflows: list[Workflow], verbose: bool) -> None:
-    from os.path import relpath
+    With jobs or tasks named, those are listed one by one. What is in flight is told from the state alone, and how long it may
+    take from what tasks of the same job took: see the manual.
+    """
     from time import time
 
-    from awflow.cli.console import console, visible
-    from awflow.cli.tally import progress, tallies
+    from awflow.cli.observed import Workflow
+    from awflow.cli.standing import Standing
+    from awflow.cli.workflows import chosen
+
+    if watch is not None:
+        selectors, pause = _pause(selectors, watch)
+        if as_json or selectors or failed or crashed or verbose:
+            raise click.UsageError('--watch shows jobs and what is in flight: it takes no tasks, and neither --json nor -v.')
+        from awflow.cli.watch import follow
+
+        follow(root, chosen(root, workflow), pause)
+        return
+    if selectors or failed or crashed:
+        from awflow.cli.listing import listed
+
+        listed(root, workflow, selectors, failed, crashed, as_json)
+        return
+    found = [Standing(Workflow(root, name), time(), whole) for name in chosen(root, workflow)]
+    if as_json:
+        _print_json(root, found, verbose)
+    else:
+        _print(root, found, verbose)
+    if exit_code:
+        raise click.exceptions.Exit(_code(found))
+
+
+def _pause(selectors: Sequence[str], watch: str) -> tuple[Sequence[str], float]:
+    """The seconds between two looks."""
+    try:
+        pause = float(watch)
+    except ValueError:
+        raise click.UsageError(f'--watch takes seconds, not {watch!r}.') from None
+    if not 0.1 <= pause <= 3600:
+        raise click.UsageError('--watch takes 0.1 to 3600 seconds.')
+    return selectors, pause
+
+
+def _code(found: Sequence[Standing]) -> int:
+    if any(each.bad for each in found):
+        return NOT_WELL
+    return UNDER_WAY if any(each.working for each in found) else 0
+
+
+def _print_json(root: str, found: Sequence[Standing], verbose: bool) -> None:
+    from json import dumps
+
+    told = [each.to_dict() for each in found]
+    if verbose:
+        from awflow.cli.details import details
+        from awflow.cli.listing import described
+
+        for standing, workflow in zip(found, told, strict=True):
+            for job in workflow['jobs']:
+                job.update(details(standing.workflow, job['job']))
+                job['tasks_listed'] = list(described(standing.workflow, job['job']))
+    click.echo(dumps({'state': root, 'workflows': told}, indent=1))
+
+
+def _print(root: str, found: Sequence[Standing], verbose: bool) -> None:
+    from os.path import relpath
+
+    from awflow.cli.console import console
+    from awflow.cli.overview import drawn, lines
 
     out = console()
-    for place, workflow in enumerate(workflows):
+    for place, standing in enumerate(found):
         if place:
             out.print()
-        out.print(f'{visible(workflow.name)} in {visible(relpath(root))}', style='bold', soft_wrap=True)
-        out.print(_table(tallies(workflow), time()))
-        for claim in progress(workflow):
-            _print_claim(out, claim, time())
+        for part, whole in lines(list(drawn(standing, relpath(root), len(found) > 1, out.width))):
+            out.print(part, soft_wrap=whole)
         if verbose:
-            _print_details(out, workflow)
+            _print_more(standing)
 
 
-def _table(found: list[Tally], now: float) -> Table:
-    """A line for each job; what is too long for its column goes on below, nothing is cut off."""
-    from rich.table import Table
+def _print_more(standing: Standing) -> None:
+    from awflow.cli.console import console
+    from awflow.cli.details import print_details
+    from awflow.cli.listing import print_tasks
 
-    from awflow.cli.console import visible
-    from awflow.cli.units import duration, moment
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
-    table.add_column('job', overflow='fold')
-    table.add_column('tasks', justify='right', no_wrap=True)
-    table.add_column('outcome', overflow='fold')
-    table.add_column('verified', overflow='fold')
-    table.add_column('last ended', no_wrap=True)
-    table.add_column('took', justify='right', no_wrap=True)
-    for tally in found:
-        took = duration(tally.seconds) if tally.ended else ''
-        table.add_row(visible(tally.job), str(tally.tasks), _outcomes(tally), _verified(tally), moment(tally.ended, now), took)
-    return table
-
-
-def _outcomes(tally: Tally) -> Text:
-    from rich.text import Text
-
-    from awflow.cli.console import STYLES
-
-    parts = [Text(f'{count} {outcome}', style=STYLES.get(outcome, '')) for outcome, count in tally.ordered()]
-    return Text(', ').join(parts)
-
-
-def _verified(tally: Tally) -> str:
-    succeeded = tally.outcomes.get('succeeded', 0)
-    if not succeeded:
-        return ''
-    if tally.unverified in (0, succeeded):
-        return 'unverified' if tally.unverified else 'verified'
-    return f'{tally.unverified} unverified'
-
-
-def _print_claim(out: Console, claim: Progress, now: float) -> None:
-    from rich.text import Text
-
-    from awflow.cli.console import STYLES, visible
-    from awflow.cli.units import moment
-    from awflow.state.liveness import DEAD
-
-    ended = f'{claim.done} of {claim.total} tasks ended'
-    rest = 'its next run takes the rest over' if claim.state == DEAD else f'{claim.running} running'
-    out.print(Text(f'run {claim.run}  ').append(claim.state, style=STYLES[claim.state]).append(f'  {ended}, {rest}'))
-    out.print(f'  since {moment(claim.since, now)} on {visible(claim.host)}: {visible(claim.why)}', style='dim')
-
-
-def _print_details(out: Console, workflow: Workflow) -> None:
-    """Of each job its postconditions, and what its tasks used without declaring it."""
-    from awflow.advice import advise, linted
-    from awflow.cli.conditions import shown
-    from awflow.cli.console import visible
-
-    known = {job: _records(workflow, job) for job in workflow.jobs()}
-    makers = {path: job for job, records in known.items() for record in records for path in record.outputs}
-    for job, records in known.items():
-        conditions, advice = shown(records), advise(job, linted(records), makers)
-        if conditions or advice:
-            out.print(f'\n{visible(job)}', style='bold', soft_wrap=True)
-        for condition in conditions:
-            _print_condition(out, condition)
-        for line in advice:
-            out.print(f'  lint: {visible(line)}', soft_wrap=True)
-
-
-def _print_condition(out: Console, condition: Shown) -> None:
-    from awflow.cli.console import visible
-    from awflow.cli.units import brief
-
-    times = f'{brief(condition.seconds)} in all, {brief(condition.longest)} at most'
-    rest = condition.asked - condition.held
-    counts = f'held for {condition.held}' + (f', not for {rest}' if rest else '')
-    if condition.idle:
-        out.print(
-            f'  postcondition {visible(condition.name)} never was false: it proves nothing', style='yellow', soft_wrap=True
-        )
-    else:
-        out.print(f'  postcondition {visible(condition.name)}', soft_wrap=True)
-    known = f'was false before for {condition.proved}' if condition.proved else 'held at every start on record'
-    known = known if condition.proved or condition.unproved else 'whether it ever was false is not known'
-    out.print(f'    {counts}; {known}; took {times}', style='dim', soft_wrap=True)
+    out = console()
+    jobs = [tally.job for tally in standing.tallies]
+    print_tasks(out, standing.workflow, jobs)
+    print_details(out, standing.workflow, jobs)

@@ -27,6 +27,17 @@ def duration(seconds: float) -> str:
     return f'{whole // 86400} d {whole % 86400 // 3600:02} h'
 
 
+def clock(seconds: float) -> str:
+    """What is only estimated, without digits that nobody knows: `5 s`, `3 min`, `2 h 10 min`, `3 d 4 h`."""
+    if seconds < 90:
+        return f'{max(round(seconds), 1)} s'
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f'{minutes} min'
+    minutes = 10 * round(minutes / 10)
+    return f'{minutes // 60} h {minutes % 60:02} min' if minutes < 1440 else f'{minutes // 1440} d {minutes % 1440 // 60} h'
+
+
 def brief(seconds: float) -> str:
     """As `duration`, with what is shorter than 10 ms in smaller units."""
     if seconds >= 0.00995:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import click
 
-from awflow.cli.options import state_option, workflow_option
+from awflow.cli.options import json_option, selectors_argument, state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from awflow.cli.attempts import LastAttempt
+    from awflow.cli.groups import TaskGroup
+    from awflow.cli.observed import Workflow
     from awflow.cli.replan import Replanned
     from awflow.state.record import Record
 
@@ -22,30 +24,46 @@ SHOWN = 6  # tasks named of a group
 
 
 @click.command(epilog='Example: awflow why "fit[3]"')
-@click.argument('selectors', metavar='JOB[VALUE]...', nargs=-1, required=True)
+@selectors_argument(required=True)
 @click.option('--now', is_flag=True, help='Start the script to plan, without running anything, and say what it finds.')
 @click.option('--script', metavar='FILE', help='With --now: the script, if it is not started as in its last run.')
 @click.option('--failed', is_flag=True, help='Of these, only tasks that did not succeed.')
+@json_option
 @state_option
 @workflow_option
-def why(selectors: Sequence[str], now: bool, script: str | None, failed: bool, root: str, workflow: str | None) -> None:
+def why(
+    selectors: Sequence[str], now: bool, script: str | None, failed: bool, as_json: bool, root: str, workflow: str | None
+) -> None:  # fmt: skip
     """Say why a task ran last, what the next run will make of it, and what is on record of it.
 
     Of several tasks, those are told together that ended in the same way, and those that ran for the same reasons.
     """
     from awflow.cli.amend import by_workflow
-    from awflow.cli.attempts import attempts
+    from awflow.cli.attempts import LastAttempt
+    from awflow.cli.groups import groups
+    from awflow.cli.observed import BAD
     from awflow.cli.replan import replanned
     from awflow.cli.selection import select_all
 
+    told: list[dict[str, object]] = []
     for observed, selections in by_workflow(select_all(root, workflow, selectors, planned=True)):
         plan = replanned(observed, {each.job: each.keys for each in selections}, script) if now else None
-        found = [[attempt for attempt in attempts(each) if attempt.bad or not failed] for each in selections]
-        if len(selections) == len(found[0]) == 1:
-            _explain(found[0][0], plan)
+        found = [list(groups(each, BAD if failed else None)) for each in selections]
+        single = [len(group.keys) for of_job in found for group in of_job] == [1] and len(selections) == 1
+        attempt = LastAttempt(observed, found[0][0].job, found[0][0].keys[0]) if single else None
+        if as_json:
+            from awflow.cli.explained import many, one
+
+            told += one(attempt, plan) if attempt else many(observed, found, plan)
+        elif attempt is not None:
+            _explain(attempt, plan)
         else:
             for selection, of_job in zip(selections, found, strict=True):
-                _survey(selection.job, of_job, plan, headed=len(selections) > 1)
+                _survey(observed, selection.job, of_job, plan, headed=len(selections) > 1)
+    if as_json:
+        from json import dumps
+
+        click.echo(dumps({'state': root, 'tasks': told}, indent=1))
 
 
 # -- one task ----------------------------------------------------------------------------------------------------------
@@ -192,7 +210,7 @@ def _held(check: Mapping[str, object]) -> str:
 
 def _compared(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]:
     """The components of its identity: code, values that the code reaches, own value and inputs, upstreams."""
-    yield from _code(attempt, record.code)
+    yield from _code(attempt.workflow, record, record.code)
     for name, digest in sorted(record.own.items()):
         kind, _, thing = name.partition(' ')
         yield (kind, f'{thing}  {digest[:12]}') if kind in ('input', 'upstream') else ('own', f'{name}  {digest[:12]}')
@@ -202,18 +220,17 @@ def _compared(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]
         yield 'upstream', f'{name}  {digest[:12]}'
 
 
-def _code(attempt: LastAttempt, digest: str) -> Iterator[tuple[str, str]]:
+def _code(workflow: Workflow, record: Record, digest: str) -> Iterator[tuple[str, str]]:
     from awflow.cli.runs import packages_since
     from awflow.fingerprint import shown
 
-    components: Mapping[str, str] = attempt.workflow.state.codes(digest)
+    components: Mapping[str, str] = workflow.state.codes(digest)
     for name, text in components.items():
         value = shown(text)
         yield 'code', f'{name} = {value}' if value else name
-    if attempt.record is not None:
-        used = (name.removeprefix('package ') for name, text in components.items() if text == 'installed')
-        for name, then, now in packages_since(attempt.workflow.store, attempt.record, used):
-            yield 'note', f'package {name} {then} -> {now}: not counted'
+    used = (name.removeprefix('package ') for name, text in components.items() if text == 'installed')
+    for name, then, now in packages_since(workflow.store, record, used):
+        yield 'note', f'package {name} {then} -> {now}: not counted'
 
 
 def _log(attempt: LastAttempt) -> str:
@@ -226,28 +243,26 @@ def _log(attempt: LastAttempt) -> str:
 # -- many tasks --------------------------------------------------------------------------------------------------------
 
 
-def _survey(job: str, found: Sequence[LastAttempt], plan: Replanned | None, headed: bool) -> None:
+def _survey(workflow: Workflow, job: str, found: Sequence[TaskGroup], plan: Replanned | None, headed: bool) -> None:
     """A line for each way to have ended, with the first tasks of it; then why they ran, and what they depend on."""
     from awflow.cli.console import STYLES, console, visible
+    from awflow.cli.groups import together
     from awflow.cli.history import last_times
 
     out = console()
     if headed:
         out.print(visible(job), soft_wrap=True)
-    groups: dict[tuple[str, str], list[str]] = {}
-    for attempt in found:
-        groups.setdefault((attempt.outcome, attempt.error()), []).append(attempt.key)
-    for (outcome, error), keys in groups.items():
+    for (outcome, error), keys in together(((each.outcome, each.error()), each.keys) for each in found).items():
         line = f'{len(keys)} {outcome}{_some(keys)}' + (f'  {visible(error)}' if error else '')
         out.print(line, style=STYLES.get(outcome, ''), soft_wrap=True)
-    for line in last_times(found):
+    for line in last_times(workflow, found):
         out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
     if plan is not None:
-        for line in _next(job, {attempt.key for attempt in found}, plan):
+        for line in _next(job, {key for each in found for key in each.keys}, plan):
             out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
-    newest = {attempt.record.code: attempt for attempt in found if attempt.record}
-    for digest, attempt in newest.items():
-        for name, value in _code(attempt, digest):
+    newest = {each.record.code: each.record for each in found if each.record is not None}
+    for digest, record in newest.items():
+        for name, value in _code(workflow, record, digest):
             out.print(f'  {name}  {visible(value)}', soft_wrap=True)
     if not found:
         out.print('no such tasks')

@@ -13,14 +13,14 @@ def rows(text: str) -> dict[str, str]:
 
 def test_each_job_is_counted_by_outcome(awflow: Any) -> None:
     lines = rows(awflow('status').out)
-    assert '1 succeeded, 1 failed, 1' in lines['fit']
-    assert '12 succeeded' in lines['count']
+    assert '1 succeeded (unverified), 1' in lines['fit']
+    assert '12 succeeded (verified)' in lines['count']
 
 
 def test_a_success_that_nothing_vouches_for_is_unverified(awflow: Any) -> None:
     lines = rows(awflow('status').out)
-    assert ' verified' in lines['count']
-    assert 'unverified' in lines['silent']
+    assert '(verified)' in lines['count']
+    assert '(unverified)' in lines['silent']
 
 
 def test_without_a_command_it_is_status(awflow: Any) -> None:
@@ -28,8 +28,8 @@ def test_without_a_command_it_is_status(awflow: Any) -> None:
     assert json.loads(awflow('--json').out) == json.loads(awflow('status', '--json').out)
 
 
-def test_a_job_that_was_skipped_is_not_on_record(awflow: Any) -> None:
-    assert 'never' not in rows(awflow('status').out)
+def test_a_job_that_was_skipped_is_shown_as_not_started(awflow: Any) -> None:
+    assert rows(awflow('status').out)['never'].split() == ['never', '0/1', '1', 'not', 'started']
 
 
 def test_json_has_counts_times_and_claims(awflow: Any) -> None:
@@ -57,13 +57,14 @@ def test_an_adopted_success_is_verified(workspace: Any, awflow: Any) -> None:
     """)
     (workspace.directory / 'there').touch()
     workspace.run()
-    assert ' verified' in rows(awflow('status', cwd=workspace.directory).out)['make']
+    assert '(verified)' in rows(awflow('status', cwd=workspace.directory).out)['make']
     assert '  Adopted: nothing was on record' in awflow('why', 'make', cwd=workspace.directory).out
 
 
 def test_a_run_at_work_is_shown_with_what_runs_and_what_waits(workspace: Any, held: Any, awflow: Any) -> None:
     shown = awflow('status', cwd=workspace.directory).out
-    assert '1 succeeded, 1 running, 1 waiting' in shown
+    assert 'hold    1/3  1 succeeded (unverified), 1 running, 1' in shown
+    assert '1/3 ended, 1 running, 1 waiting' in shown
     (flow,) = json.loads(awflow('status', '--json', cwd=workspace.directory).out)['workflows']
     (claim,) = flow['claims']
     assert (claim['state'], claim['done'], claim['running'], claim['total']) == ('alive', 1, 1, 3)
@@ -74,7 +75,7 @@ def test_a_run_at_work_is_shown_with_what_runs_and_what_waits(workspace: Any, he
 def test_what_a_killed_run_left_is_crashed_before_anybody_ends_its_claim(workspace: Any, held: Any, awflow: Any) -> None:
     held.kill()
     shown = awflow('status', cwd=workspace.directory).out
-    assert '1 succeeded, 1 crashed' in shown
+    assert '1 succeeded (unverified), 1 crashed' in shown
     assert 'waiting' not in shown
     (flow,) = json.loads(awflow('status', '--json', cwd=workspace.directory).out)['workflows']
     assert [claim['state'] for claim in flow['claims']] == ['dead']
@@ -192,3 +193,32 @@ def test_a_postcondition_that_was_false_for_one_task_is_not_flagged_for_the_othe
     workspace.run()
     lines = awflow('status', '-v', cwd=workspace.directory).lines
     assert "  postcondition @ensure(lambda i: os.path.exists(f'out-{i}'))" in lines
+
+
+def test_of_many_jobs_those_are_shown_of_which_there_is_something_to_tell(workspace: Any, awflow: Any) -> None:
+    workspace.script("""
+        from awflow import job, schedule
+
+        def declare(i):
+            @job(name=f'step_{i:03}')
+            def step():
+                assert i != 90
+            return step
+
+        schedule(*[declare(i) for i in range(100)], check=False)
+    """)
+    workspace.run()
+    shown = rows(awflow('status', cwd=workspace.directory).out)
+    assert '1 failed' in shown['step_090']
+    assert len([job for job in shown if job.startswith('step_')]) == 60
+    assert shown['40'].split()[:6] == ['40', 'more', '(--all)', '40', '40', 'succeeded']
+    assert len([job for job in rows(awflow('status', '--all', cwd=workspace.directory).out) if job.startswith('step_')]) == 100
+
+
+def test_on_a_narrow_terminal_the_last_columns_are_left_out(awflow: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv('COLUMNS', '40')
+    lines = awflow('status').lines
+    table = lines[[line.split()[:1] for line in lines].index(['job']) :]
+    assert table[0].split() == ['job', 'tasks', 'outcome']
+    assert max(map(len, table)) <= 40
+    assert any('12 succeeded' in line for line in table)

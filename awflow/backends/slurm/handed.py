@@ -70,6 +70,11 @@ class Handed:
         if number < len(pieces):
             self.places.update(((job, key), (fact['submitted'], at)) for key, at in elements(pieces[number]))
 
+    @staticmethod
+    def ids_of(facts: list[dict[str, Any]]) -> dict[tuple[str, int], str]:
+        """The id of every piece that was handed in, by job and number."""
+        return {(fact['job'], fact['piece']): fact['submitted'] for fact in facts if 'submitted' in fact}
+
     def spelled(self, job: str, key: str) -> str:
         """The id of one task, as sbatch and scancel take it; '' if it was not handed in."""
         place = self.places.get((job, key))

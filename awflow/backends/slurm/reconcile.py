@@ -278,7 +278,7 @@ def as_recorded(state: State, number: int, submitter: Evidence) -> Evidence:
 def suspicious(state: State, number: int) -> bool:
     """Whether tasks of a claim may wait for ever: something under it did not succeed, and nothing of it runs."""
     claim = state.claims[number]
-    if not unfinished(state, number) or state.started(number):
+    if state.started(number) or not unfinished(state, number):
         return False
     for job in claim.tasks:
         rows = state.rows(job)
