@@ -12,6 +12,9 @@ __all__ = ['main']
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if done, 1 after an explained error, 2 for wrong usage, 130 if interrupted."""
+    import gc
+
     from awflow.cli.program import run
 
+    gc.disable()  # a command ends soon, and a big state is hundreds of thousands of objects that collection walks for nothing
     raise SystemExit(run(arguments))

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from awflow.cli.program import COMMANDS
+
 
 def test_help_names_the_commands_and_imports_nothing_that_draws(made: Any) -> None:
     code = "import sys; from awflow.cli.program import run; run(['--help']); print('rich' in sys.modules)"
@@ -17,7 +19,30 @@ def test_help_names_the_commands_and_imports_nothing_that_draws(made: Any) -> No
     assert done.stdout.endswith('False\n')
 
 
-@pytest.mark.parametrize('line', ['nonsense', 'status --nonsense', 'why', 'status extra', '--nonsense'])
+def test_the_help_of_the_program_imports_no_command(made: Any) -> None:
+    code = "import sys; from awflow.cli.program import run; run(['--help']); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, '-c', code], env=made.environ, capture_output=True, text=True)
+    loaded = {name for name in COMMANDS if f"'awflow.cli.{name}'" in done.stdout.splitlines()[-1]}
+    assert loaded == set()
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
+
+
+def test_what_may_have_been_meant_is_said(awflow: Any) -> None:
+    assert "Did you mean 'status'?" in awflow('statsu').err
+    assert 'awflow why "fit[3]"' in awflow('fit[3]').err
+    assert 'If it is a job: awflow status fit,' in awflow('fit').err
+    assert '--verbose' in awflow('status', '--verbos').err
+
+
+def test_scripts_can_ask_how_it_stands(made: Any, awflow: Any, workspace: Any, held: Any) -> None:
+    assert awflow('status').code == 0
+    assert awflow('status', '--exit-code').code == 3
+    assert awflow('--exit-code', cwd=workspace.directory).code == 4
+    held.kill()
+    assert awflow('--exit-code', cwd=workspace.directory).code == 3
+
+
+@pytest.mark.parametrize('line', ['nonsense', 'status --nonsense', 'why', 'status --watch=x', '--nonsense', 'statu', 'fit[3]'])
 def test_wrong_usage_is_2(awflow: Any, line: str) -> None:
     done = awflow(*line.split())
     assert done.code == 2
