@@ -56,7 +56,7 @@ def _picture(root: str, name: str) -> Picture:
     from awflow.cli.standing import Standing
     from awflow.report.picture import Arrow, Node, Picture
 
-    standing = Standing(Workflow(root, name), time())
+    standing = Standing(Workflow(root, name, looking=True), time())
     modes = {declared.job: declared.mode for declared in standing.jobs}
     nodes = [Node(tally.job, dict(tally.ordered()), modes[tally.job]) for tally in standing.tallies]
     arrows = [Arrow(e.upstream, each.job, e.status, e.each) for each in standing.jobs for e in each.edges]

@@ -58,7 +58,7 @@ def status(
 
         listed(root, workflow, selectors, failed, crashed, as_json)
         return
-    found = [Standing(Workflow(root, name), time(), whole) for name in chosen(root, workflow)]
+    found = [Standing(Workflow(root, name, looking=True), time(), whole) for name in chosen(root, workflow)]
     if as_json:
         _print_json(root, found, verbose)
     else:

@@ -29,7 +29,7 @@ class Watched:
 
     def __init__(self, root: str, names: Sequence[str]) -> None:
         self.root = root
-        self.found = [Standing(Workflow(root, name), time()) for name in names]
+        self.found = [Standing(Workflow(root, name, looking=True), time()) for name in names]
 
     def look(self) -> bool:
         """Look again; whether anything has changed."""
