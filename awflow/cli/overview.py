@@ -51,7 +51,7 @@ def todo(standing: Standing, many: bool = False) -> Iterator[tuple[str, str]]:
         left = claim.total - claim.done
         if claim.dead:
             yield (
-                f'run {claim.run} died with {left} {_tasks(left)} open: run the script again, it goes on from there',
+                f'run {claim.run} died, {left} {_tasks(left)} open: run again, or awflow clean',
                 'bold red',
             )
         elif claim.state == 'suspect':
