@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from awflow.backends.slurm.driver import Driver
     from awflow.backends.slurm.follow import Follower
     from awflow.display import Display
+    from awflow.failure import Failure
     from awflow.job import Job
-    from awflow.session import Failure, Session
+    from awflow.session import Session
     from awflow.state.grant import Grant
 
 BACKENDS = ('local', 'slurm')

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 from time import time
 
+from awflow.attempt import Attempt, completed, note_inputs, told_of_inputs
+from awflow.failure import BAD, Failure, failure_of, shown
 from awflow.frontier import Frontier
 from awflow.identity import local_part, unchanged, upstream_part
-from awflow.place import PARENT, Place, definition_site
+from awflow.place import Place, definition_site
 from awflow.plan import IN, Plan, task_name
 from awflow.proofs import history_of
 from awflow.reasons import MAYBE, Reason
 from awflow.state import jsontext
 from awflow.state.digests import Content
+from awflow.state.journal import frame
 from awflow.state.layout import safe
 from awflow.state.record import Record
 from awflow.stopping import discarded, place
@@ -34,50 +37,6 @@ if TYPE_CHECKING:
     from awflow.state.view import State
     from awflow.subject import Subject
     from awflow.survey import Survey
-
-BAD = ('failed', 'timeout', 'cancelled', 'crashed')
-
-
-class Attempt:
-    """One execution of one task: its identity as it starts, and the history of its postconditions."""
-
-    __slots__ = ('history', 'id', 'number', 'own', 'restart', 'retry', 'row', 'started', 'upstream', 'why')
-
-    def __init__(self, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:
-        self.number, self.row = task
-        self.retry = retry
-        self.id = os.urandom(16).hex()
-        self.upstream = upstream
-        self.own = own
-        self.started = time()
-        self.why: list[dict[str, str]] = []  # where the plan, which the entry keeps, does not say it
-        self.history: list[dict[str, Any]] | None = None
-
-    @property
-    def task(self) -> Row:
-        """Its place in the plan."""
-        return self.number, self.row
-
-
-class Failure:
-    """A task that did not succeed: what the summary and `Run.failures` say of it."""
-
-    __slots__ = ('error', 'job', 'log', 'outcome', 'task', 'value')
-
-    def __init__(self, job: str, task: str, value: object, outcome: str, error: str, log: str) -> None:
-        self.job = job
-        self.task = task
-        self.value = value
-        self.outcome = outcome
-        self.error = error
-        self.log = log
-
-    def __str__(self) -> str:
-        return f'{task_name(self.job, self.task)}  {self.outcome}: {self.error}'
-
-    def to_dict(self) -> dict[str, str]:
-        """For JSON."""
-        return {'job': self.job, 'task': self.task, 'outcome': self.outcome, 'error': self.error, 'log': self.log}
 
 
 class Session:
@@ -112,6 +71,8 @@ class Session:
         self.counts: dict[str, int] = {}
         self.linter: Linter | None = None  # collects which files tasks use, if the schedule asks for it
         self._tried: dict[Row, list[dict[str, Any]]] = {}  # checks of attempts that others follow
+        self._commons: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._host = os.uname().nodename
 
     def claimed(self, grant: Grant) -> None:
         """The plan's tasks are this run's."""
@@ -134,12 +95,15 @@ class Session:
     # -- before a task -------------------------------------------------------------------------------------------------
 
     def prepare(self, task: Row, retry: int = 0) -> Attempt | None:
-        """What will run, or None if the task proves unchanged, which is then noted."""
+        """What will run, or None if the task proves unchanged, which is then noted.
+
+        What surely runs says itself, when it has begun, which inputs it found.
+        """
         subject = self.subject(task)
         shared, partners = self.frontier.outcomes(task)
-        inputs = self.survey.inputs(subject, task[1])
-        attempt = Attempt(task, retry, shared, subject.own(task[1], inputs, partners))
         maybe = task in self.standing or self.plan.jobs[task[0]].kind(task[1]) == MAYBE
+        inputs = self.survey.inputs(subject, task[1]) if maybe else {}
+        attempt = Attempt(self.name(task), task, retry, shared, subject.own(task[1], inputs, partners))
         if maybe and not retry and self._unchanged(subject, attempt):
             self._count('unchanged')
             self.frontier.ended(task, True, self.plan.jobs[task[0]].facts.ends[task[1]])
@@ -174,60 +138,83 @@ class Session:
                 os.makedirs(kept, exist_ok=True)
                 os.rename(reason.name, os.path.join(kept, f'{safe(reason.name)}-{self.run}-{os.urandom(4).hex()}'))
 
-    def order(self, attempt: Attempt, environment: Mapping[str, str], cuda: str | None) -> dict[str, Any]:
-        """What a worker is told, as JSON can say it."""
-        subject = self.subject(attempt.task)
-        paths = self.survey.input_paths(subject, attempt.row) if subject.job.input_specs else {}
-        produced = {path: d for path in paths if path in self.survey.producers and (d := self.survey.produced(path))}
-        layout, number = self.store.layout, self.generation(attempt.task)
-        parent = self._parent(attempt)
-        return {
-            'job': subject.name,
-            'task': subject.keys[attempt.row],
-            'position': -1 if subject.job.array is None else attempt.row,
-            'generation': number,
-            'attempt': [0, attempt.retry],
-            'id': attempt.id,
-            'outputs': subject.outputs.get(attempt.row, []),
-            'inputs': list(paths),
-            'stat': [path for path, stat in paths.items() if stat],
-            'produced': produced,
-            'env': {**environment, PARENT: jsontext.dumps(parent).decode()},
-            'cuda': cuda,
-            'cwd': self.place.directory,
-            'results_file': os.path.join(layout.results_dir(subject.name), f'{number}.pickles'),
-            'parent': parent,
-            'state': layout.root,
-            'workflow': layout.workflow,
-            'limit': subject.job.options.timelimit,
-            'history': attempt.history,
-            'lint': self.linter and self.linter.order(subject, attempt.row),
-        }
+    def common(self, attempt: Attempt, cuda: str | None) -> dict[str, Any]:
+        """What a worker is told of all tasks of a job, as JSON can say it; one object as long as it is the same."""
+        number, generation = attempt.number, self.generation(attempt.task)
+        key = (number, generation, cuda)
+        if key not in self._commons:
+            subject, layout = self.survey.subjects[number], self.store.layout
+            self._commons[key] = {
+                'job': subject.name, 'position': -1, 'generation': generation, 'attempt': (0, 0), 'outputs': (), 'inputs': (),
+                'stat': (), 'produced': {}, 'env': {}, 'cuda': cuda, 'cwd': self.place.directory,
+                'results_file': os.path.join(layout.results_dir(subject.name), f'{generation}.pickles'),
+                'telling': self._telling(subject), 'state': layout.root, 'workflow': layout.workflow,
+                'limit': subject.job.options.timelimit, 'history': None, 'lint': None,
+            }  # fmt: skip
+        return self._commons[key]
 
-    def _parent(self, attempt: Attempt) -> dict[str, Any]:
-        """What a schedule inside the task is told of where it is."""
-        layout, job = self.store.layout, self.subject(attempt.task).job
-        return {
-            'run': self.run, 'task': self.name(attempt.task), 'attempt': attempt.id, 'workflow': layout.workflow,
-            'state': layout.root, 'script': self.place.script, 'cpus': job.options.cpus,
-            'ancestors': [*self.place.ancestors, definition_site(job.function)],
-        }  # fmt: skip
+    def order(self, attempt: Attempt, common: Mapping[str, Any], alone: bool) -> dict[str, Any]:
+        """What a worker is told of one task besides, and in place of, what is common. `alone`: none starts before it."""
+        row, subject = attempt.row, self.subject(attempt.task)
+        alone = alone and self.linter is None  # which wants to know what the task has found
+        called = jsontext.dumps(attempt.name).decode()
+        order: dict[str, Any] = {'task': subject.keys[row], 'id': attempt.id, 'called': called, 'digested': alone}
+        if self.grants:  # tasks that were taken over may be among them
+            mine = self.common(attempt, common['cuda'])
+            order.update({name: mine[name] for name in ('generation', 'results_file')})
+        if subject.job.array is not None:
+            order['position'] = row
+        if attempt.retry:
+            order['attempt'] = (0, attempt.retry)
+        if subject.job.output_specs:
+            order['outputs'] = subject.outputs.get(row, ())
+        if subject.job.input_specs:
+            order.update(told_of_inputs(attempt, subject, self.survey, alone))
+        if attempt.history is not None:
+            order['history'] = attempt.history
+        if self.linter is not None:
+            order['lint'] = self.linter.order(subject, row)
+        return order
+
+    def _telling(self, subject: Subject) -> list[str]:
+        """What a schedule inside a task is told of where it is, as JSON around the name and the id of the task."""
+        layout, job = self.store.layout, subject.job
+        told = jsontext.dumps({
+            'run': self.run, 'workflow': layout.workflow, 'state': layout.root, 'script': self.place.script,
+            'cpus': job.options.cpus, 'ancestors': [*self.place.ancestors, definition_site(job.function)],
+        }).decode()  # fmt: skip
+        return [f'{told[:-1]},"task":', ',"attempt":"', '"}']
 
     def generation(self, task: Row) -> int:
         """The number of the claim under which a task runs."""
-        grant = self.grants.get(task, self.grant)
-        assert grant is not None, 'only claimed tasks run'
-        return grant.number
+        return self._grant_of(task).number
 
-    def _journal(self, task: Row, record: Record) -> None:
-        grant = self.grants.get(task, self.grant)
-        assert grant is not None, 'only claimed tasks are recorded'
-        grant.journal.append([record.to_dict()])
+    def _grant_of(self, task: Row) -> Grant:
+        grant = self.grants.get(task, self.grant) if self.grants else self.grant
+        assert grant is not None, 'only claimed tasks run'
+        return grant
 
     def started(self, attempt: Attempt) -> None:
-        """Note that an attempt starts: without an end on record it counts as crashed."""
+        """Note that an attempt starts: without an end on record it counts as crashed. It may, once `write` has returned."""
         attempt.started = time()
-        self._journal(attempt.task, self._record(attempt, final=False, started=attempt.started, checks=attempt.history or []))
+        self._grant_of(attempt.task).journal.put(self._start(attempt))
+
+    def _start(self, attempt: Attempt) -> bytes:
+        fields = self._fields(attempt)
+        return frame({**fields, 'checks': attempt.history} if attempt.history else fields)
+
+    def starts_itself(self, attempt: Attempt, order: dict[str, Any]) -> None:
+        """Let the task's process note that it starts, when it does."""
+        attempt.started = time()
+        order['journal'] = self._grant_of(attempt.task).journal.path
+        order['line'] = self._start(attempt).decode('ascii')
+
+    def write(self) -> None:
+        """Hand what was recorded to the system, so that this process may die."""
+        if self.grant is not None:
+            self.grant.journal.write()
+        for grant in self.grants.values():
+            grant.journal.write()
 
     def holds(self) -> bool:
         """Whether this run may still start tasks."""
@@ -249,13 +236,32 @@ class Session:
 
     # -- after a task --------------------------------------------------------------------------------------------------
 
-    def _record(self, attempt: Attempt, **fields: Any) -> Record:
-        subject = self.subject(attempt.task)
-        return Record(
-            job=subject.name, task=subject.keys[attempt.row], generation=self.generation(attempt.task), run=self.run,
-            attempt=(0, attempt.retry), id=attempt.id, code=subject.code, upstream=attempt.upstream, own=attempt.own,
-            shown=shown(subject, attempt.row), why=attempt.why, **fields,
-        )  # fmt: skip
+    def completed(self, attempt: Attempt, report: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """The report of a task that ran alone, with what this process has to add, and what is to be said in its log."""
+        return completed(attempt, self.subject(attempt.task), self.survey, report)
+
+    def _fields(self, attempt: Attempt) -> dict[str, Any]:
+        """What the records of an attempt's start and end say alike (see Record)."""
+        fields = attempt.fields
+        if not fields:
+            subject = self.subject(attempt.task)
+            key = subject.keys[attempt.row]
+            fields.update(
+                job=subject.name, task=key, generation=self.generation(attempt.task), id=attempt.id, code=subject.code
+            )
+            fields['run'] = self.run
+            if key.startswith('#'):
+                fields['shown'] = shown(subject, attempt.row)
+            if attempt.retry:
+                fields['attempt'] = (0, attempt.retry)
+            if attempt.upstream:
+                fields['upstream'] = attempt.upstream
+            if attempt.why:
+                fields['why'] = attempt.why
+        fields['started'] = round(attempt.started, 3)
+        if attempt.own:
+            fields['own'] = attempt.own
+        return fields
 
     def _why(self, subject: Subject, attempt: Attempt, maybe: bool) -> list[Reason]:
         """Why it runs, if that is known only now."""
@@ -282,34 +288,49 @@ class Session:
         return moved + differences(local_part(record.own), local_part(attempt.own))
 
     def ended(self, attempt: Attempt, outcome: str, report: Mapping[str, Any], usage: Mapping[str, Any], *, last: bool) -> None:
-        """Record how an attempt ended. `last`: no retry follows; only then is the record final and the task free."""
+        """Record how an attempt ended. `last`: no retry follows; only then is the record final and the task free.
+
+        `usage` are fields of the record: what its process used, where it ran, the path of its log.
+        """
         subject = self.subject(attempt.task)
-        record = self._record(
-            attempt, final=last, outcome=outcome, end=report['end'] if outcome == 'succeeded' else attempt.id,
-            outputs={path: list(content) for path, content in report.get('outputs', {}).items()},
-            result=report.get('result'), checks=report.get('checks', attempt.history or []), lint=report.get('lint'),
-            inputs_changed=report.get('inputs_changed', []), exit=report.get('exit'), error=report.get('error'),
-            started=attempt.started, ended=time(), **usage,
-        )  # fmt: skip
-        if report.get('inputs'):
-            upstream = {name: end for name, end in attempt.own.items() if name.startswith('upstream ')}
-            record.own = subject.own(attempt.row, report['inputs'], {}) | upstream
-        self._journal(attempt.task, record)
-        self.executed.append(self.name(attempt.task))
+        attempt.started = report.get('started', attempt.started)
+        note_inputs(attempt, subject, self.survey, report)
+        fields = self._fields(attempt)
+        end = report.get('end', attempt.id) if outcome == 'succeeded' else attempt.id
+        fields |= {'outcome': outcome, 'end': end, 'host': self._host, 'ended': round(report.get('ended') or time(), 3)}
+        if last:
+            fields['final'] = True
+        for name in ('outputs', 'result', 'inputs_changed', 'error'):
+            if said := report.get(name):
+                fields[name] = said
+        if report.get('lint') is not None:  # {} says that it was watched
+            fields['lint'] = report['lint']
+        if report.get('exit') is not None:
+            fields['exit'] = report['exit']
+        if checks := report.get('checks', attempt.history):
+            fields['checks'] = checks
+        fields |= usage
+        self._grant_of(attempt.task).journal.put(frame(fields))
+        self.executed.append(attempt.name)
         if not last:
-            self._tried[attempt.task] = history_of(record.checks)
+            self._tried[attempt.task] = history_of(checks or ())
             return
         self._count(outcome)
-        if self.linter is not None and record.lint is not None:
-            self.linter.learn(subject.name, record.task, record.lint)
-        for path, (content, size) in record.outputs.items():
-            self.survey.made[path] = content
-            self.survey.digests.learn(path, Content(content, size))
+        if self.linter is not None and report.get('lint') is not None:
+            self.linter.learn(subject.name, fields['task'], report['lint'])
+        if report.get('outputs'):
+            self._made(report)
         if outcome in BAD:
-            self.fail(attempt.task, record)
+            self.fail(attempt.task, Record.from_dict(fields))
         elif subject.job.options.resume:
-            discarded(place(self.store.layout.directory, {'job': subject.name, 'task': record.task}))
-        self.frontier.ended(attempt.task, outcome == 'succeeded', bytes.fromhex(record.end))
+            discarded(place(self.store.layout.directory, {'job': subject.name, 'task': fields['task']}))
+        self.frontier.ended(attempt.task, outcome == 'succeeded', bytes.fromhex(end))
+
+    def _made(self, report: Mapping[str, Any]) -> None:
+        made, digests, signatures = self.survey.made, self.survey.digests, report.get('signatures', {})
+        for path, (digest, size) in report['outputs'].items():
+            made[path] = digest
+            digests.learn(path, Content(digest, size), tuple(signatures[path]) if path in signatures else None)
 
     def fail(self, task: Row, record: Record) -> None:
         """Note a task that did not succeed, here or elsewhere."""
@@ -386,18 +407,3 @@ class Session:
                 self.standing.add(task)
                 self.plan.jobs[task[0]].facts.ends[task[1]] = end
             self.frontier.release(task)
-
-
-def failure_of(record: Record, directory: str) -> tuple[str, str]:
-    """What a record says of why its task did not succeed, in a line, and the path of its log ('' if it wrote none)."""
-    said = (record.error or {}).get('line') or (record.error or {}).get('type') or record.note or 'it left no word'
-    kind = (record.error or {}).get('type', '')
-    text = f'{kind}: {said}' if kind[:1].isupper() and said != kind else said
-    return text, os.path.relpath(os.path.join(directory, record.log)) if record.log else ''
-
-
-def shown(subject: Subject, row: int) -> str:
-    """A value that its key does not spell, for humans."""
-    if not subject.keys[row].startswith('#'):
-        return ''
-    return repr(subject.title(row))[:80]

@@ -44,6 +44,16 @@ def expand_inputs(
     return paths
 
 
+def is_plain(spec: Spec) -> bool:
+    """Whether it is a path or a template of one: no callable, and no glob."""
+    return isinstance(spec.what, str) and not any(c in spec.what for c in MAGIC)
+
+
+def is_plain_name(name: object) -> bool:
+    """Whether what stands for '{i}' makes no glob of a path."""
+    return isinstance(name, int) or name is SINGLE or not any(c in str(name) for c in MAGIC)
+
+
 def clean(path: str) -> str:
     """A path as it is recorded: relative where it lies below the current directory."""
     if path and path[0] not in './' and '/.' not in path and '//' not in path and path[-1] != '/':

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from contextvars import ContextVar
 from time import monotonic
 
+from awflow.current import CURRENT
 from awflow.errors import ResultError
 
 TYPE_CHECKING = False
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 SOON = 120.0  # seconds before a time limit that count as near it, unless that is more than a tenth of it
-_END: ContextVar[Callable[[], bool] | None] = ContextVar('awflow_end', default=None)
-_SCRATCH: ContextVar[str | None] = ContextVar('awflow_scratch', default=None)
 
 
 class Requeue(BaseException):
@@ -27,31 +25,31 @@ class Requeue(BaseException):
 
 def should_stop() -> bool:
     """Whether the task's end is near: its time limit, or that the scheduler wants the node back. False outside of tasks."""
-    near = _END.get()
-    return near is not None and near()
+    task = CURRENT.get()
+    return task is not None and task.near()
 
 
 def scratch() -> str:
     """A directory of the running task that survives its attempts and is removed when it has succeeded."""
-    path = _SCRATCH.get()
-    if path is None:
+    task = CURRENT.get()
+    if task is None:
         raise ResultError('scratch() belongs to a running task', 'Call it inside of a function that is a job.')
+    path = task.scratch()
     os.makedirs(path, exist_ok=True)
     return path
+
+
+def never() -> bool:
+    """Tells of an end that is not near."""
+    return False
 
 
 def before(limit: float | None) -> Callable[[], bool]:
     """Tells whether a time limit in seconds, that runs from now, is near."""
     if limit is None:
-        return lambda: False
+        return never
     near = monotonic() + limit - min(SOON, limit / 10)
     return lambda: monotonic() >= near
-
-
-def entered(near: Callable[[], bool], path: str) -> None:
-    """The process performs a task from now on."""
-    _END.set(near)
-    _SCRATCH.set(path)
 
 
 def discarded(path: str) -> None:

@@ -156,6 +156,11 @@ class Digests:
                 return None
             raise _unreadable(path, error) from error
 
+    def vouched(self, path: str) -> list[object] | None:
+        """The digest of a file and the signature that tells that it is still the one, as far as that can be trusted."""
+        cached = self._cache.get(path)
+        return [cached.digest, *cached.signature] if cached and cached.vouches_for(cached.signature) else None
+
     def learn(self, path: str, content: Content, signature: Signature | None = None) -> None:
         """Take over what another process digested when the file had this signature (by default: has now).
 

@@ -76,7 +76,7 @@ class Journal:
     failed fsync and report success ever after.
     """
 
-    __slots__ = ('_directory', '_disk', '_fd', '_file', '_stem', '_unsynced', 'names', 'size')
+    __slots__ = ('_directory', '_disk', '_fd', '_file', '_put', '_stem', '_unsynced', 'names', 'size')
 
     def __init__(self, disk: Disk, directory: str, stem: str) -> None:
         self.names: dict[str, int] = {}
@@ -86,21 +86,40 @@ class Journal:
         self._stem = stem
         self._file = 1
         self._fd: int | None = None
+        self._put: list[bytes] = []  # lines that are not written yet
         self._unsynced: list[bytes] = []
 
     @property
     def name(self) -> str:
         return f'{self._stem}.jsonl' if self._file == 1 else f'{self._stem}+{self._file}.jsonl'
 
+    @property
+    def path(self) -> str:
+        """The file that is written to now. It exists, so that others may append to it."""
+        if self._fd is None:
+            self._persist([], durably=False)
+        return f'{self._directory}/{self.name}'
+
     def append(self, objs: Iterable[Mapping[str, Any]]) -> None:
         """Write objects, all in one system call; they are published when `sync` has returned."""
-        data = b''.join([frame(obj) for obj in objs])
-        if data:
+        self._put += [frame(obj) for obj in objs]
+        self.write()
+
+    def put(self, line: bytes) -> None:
+        """Take a framed object, to be written with others."""
+        self._put.append(line)
+
+    def write(self) -> None:
+        """Write what was put, all in one system call."""
+        if self._put:
+            data = b''.join(self._put)
+            self._put.clear()
             self._unsynced.append(data)
             self._persist([data], durably=False)
 
     def sync(self) -> None:
         """Return when all that was appended is on the disk."""
+        self.write()
         if self._unsynced:
             lost = [] if self._fd is not None else [b''.join(self._unsynced)]  # an append has failed and left its file
             self._persist(lost, durably=True)

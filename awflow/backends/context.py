@@ -6,10 +6,11 @@ import os
 
 import xxhash
 
-from awflow import stopping
 from awflow.backends import unpickling
 from awflow.current import CURRENT
 from awflow.errors import FingerprintError, ResultError, StateCorruptError
+from awflow.state.smallfiles import small_file
+from awflow.stopping import before, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from awflow.backends.lint import Watch
     from awflow.backends.payload import Definition, Payload
     from awflow.job import Job
-    from awflow.state.digests import Digests
+    from awflow.state.digests import Digests, Signature
     from awflow.state.record import Record
     from awflow.state.rows import Rows
 
@@ -28,30 +29,33 @@ if TYPE_CHECKING:
 class TaskContext:
     """The running task, as `job.result(...)` inside its function sees it; entered while the function runs."""
 
+    __slots__ = ('_jobs', '_state', '_token', 'definition', 'near', 'order', 'payload')
+
     def __init__(
         self, definition: Definition, order: dict[str, Any], payload: Payload, near: Callable[[], bool] | None = None
     ) -> None:
-        self._near = near
-        self._token: Token[Any] | None = None
         self.definition = definition
         self.order = order
         self.payload = payload
+        self.near = near or before(order.get('limit'))  # whether the task's end is
         self._state: Any = None
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, Job] | None = None
 
     def __enter__(self) -> TaskContext:
-        stopping.entered(
-            self._near or stopping.before(self.order.get('limit')), stopping.place(workflow_directory(self.order), self.order)
-        )
-        self._token = CURRENT.set(self)
+        self._token: Token[Any] = CURRENT.set(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._token is not None, 'it was entered'
         CURRENT.reset(self._token)
+
+    def scratch(self) -> str:
+        """Where what survives attempts of the task belongs."""
+        return place(workflow_directory(self.order), self.order)
 
     def job(self, name: str) -> Job:
         """A job that the task's function refers to, with those of its edges whose other end the payload knows."""
+        if self._jobs is None:
+            self._jobs = {}
         if name not in self._jobs:
             definition = self.payload.definition(name)
             self._jobs[name] = job = _job_of(definition)
@@ -62,7 +66,7 @@ class TaskContext:
 
     def scheduled(self, name: str) -> Job | None:
         """The job, if this task has scheduled it itself: then its results are this task's to read."""
-        job = self._jobs.get(name)
+        job = (self._jobs or {}).get(name)
         return job if job is not None and job.scheduled_as is not None else None
 
     def function(self, name: str) -> Callable[..., Any]:
@@ -192,17 +196,22 @@ class Tools:
         self._payload = payload
         self._near = near  # tells whether the task's end is near; otherwise its time limit does
         self._digests: Digests | None = None
+        self._place: tuple[str, str] | None = None
         self._watch: Watch | None = None
 
     def open(self, order: dict[str, Any]) -> None:
-        """Loads what the tasks of this order's workflow share; best called before any fork."""
+        """Says whose cache of digests is asked for what is big, or a directory; it is read when that happens."""
+        self._place = order['state'], order['workflow']
+
+    def _cache(self) -> Digests:
         if self._digests is None:
             from awflow.state.digests import Digests
             from awflow.state.fs import Disk
             from awflow.state.layout import Layout
 
-            self._digests = Digests(Layout(order['state'], order['workflow']).digests, Disk())
-            self._digests.of(__file__)  # any file will do: the cache is read now, not in every task
+            assert self._place is not None, 'open() comes first'
+            self._digests = Digests(Layout(*self._place).digests, Disk())
+        return self._digests
 
     def context(self, definition: Definition, order: dict[str, Any]) -> TaskContext:
         """While it lasts (with ...:), references to jobs find the task that uses them."""
@@ -234,16 +243,18 @@ class Tools:
 
         return expand_outputs(definition.outputs, value, _label(definition, order), definition.name)
 
-    def content(self, path: str) -> tuple[str, int] | None:
-        """Digest and size of a file or directory, None if it is not there."""
-        assert self._digests is not None, 'open() comes first'
-        content = self._digests.of(path)
-        return None if content is None else (content.digest, content.size)
+    def content(self, path: str) -> tuple[str, int, Signature | None] | None:
+        """Digest and size of a file or directory, None if it is not there; and of a small file the signature it had."""
+        small = small_file(path)
+        if small is not None:
+            digest, signature = small
+            return digest, signature[0], signature
+        content = self._cache().of(path)
+        return None if content is None else (content.digest, content.size, None)
 
     def signature(self, path: str) -> str | None:
         """What stands for the content of a file too big to read."""
-        assert self._digests is not None, 'open() comes first'
-        content = self._digests.stat_only(path)
+        content = self._cache().stat_only(path)
         return None if content is None else content.digest
 
     def pickled(self, result: object) -> bytes:

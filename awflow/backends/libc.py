@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Function = Callable[..., int]
 
 
-def _functions() -> tuple[Function, Function, Callable[[], int]]:
+def _functions() -> tuple[Function, Function, Function, Callable[[], int]]:
     class Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
         _type_ = 'i'
 
@@ -26,17 +26,18 @@ def _functions() -> tuple[Function, Function, Callable[[], int]]:
     class Program:
         _handle = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
 
-    return Returning(('prctl', Program)), Returning(('fflush', Program)), _ctypes.get_errno  # type: ignore[arg-type]
+    prctl, fflush, signalfd = (Returning((name, Program)) for name in ('prctl', 'fflush', 'signalfd'))  # type: ignore[arg-type]
+    return prctl, fflush, signalfd, _ctypes.get_errno
 
 
-def _by_ctypes() -> tuple[Function, Function, Callable[[], int]]:
+def _by_ctypes() -> tuple[Function, Function, Function, Callable[[], int]]:
     import ctypes
 
     program = ctypes.CDLL(None, use_errno=True)
-    return program.prctl, program.fflush, ctypes.get_errno
+    return program.prctl, program.fflush, program.signalfd, ctypes.get_errno
 
 
 try:
-    prctl, fflush, errno = _functions()
+    prctl, fflush, signalfd, errno = _functions()
 except (AttributeError, TypeError):
-    prctl, fflush, errno = _by_ctypes()
+    prctl, fflush, signalfd, errno = _by_ctypes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
+from heapq import heappop, heappush
 from time import monotonic
 
 from awflow.backends.budget import Budget, Share
@@ -20,14 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from awflow.attempt import Attempt
     from awflow.backends.pool import Pool
     from awflow.display import Display
     from awflow.frontier import Row
-    from awflow.session import Attempt, Session
+    from awflow.session import Session
 
 GRACE = 10.0  # seconds between SIGTERM and SIGKILL
 LOOK = 0.3  # seconds between looks at tasks of other runs
 SYNC = 1.0  # seconds for which a record may be written but not yet on the disk
+RECORDS = 256  # of which that may be so
+LOOSE = 0.05  # seconds by which a limit may be overstepped
 SIGN, RAREST = 30.0, 600.0  # seconds between signs of life: each pause doubles, for they only inform
 MIB = 1024 * 1024
 
@@ -42,6 +46,7 @@ class Child:
         'index',
         'log',
         'number',
+        'paced',
         'peak',
         'pid',
         'report',
@@ -50,12 +55,13 @@ class Child:
         'stop_at',
     )
 
-    def __init__(self, slot: int, number: int, attempts: list[Attempt], share: Share, log: TaskLog) -> None:
+    def __init__(self, slot: int, number: int, attempts: list[Attempt], share: Share, paced: bool) -> None:
         self.slot = slot
         self.number = number
         self.attempts = attempts
         self.share = share
-        self.log = log
+        self.paced = paced  # each attempt waits until the one before it is on record
+        self.log: TaskLog | None = None  # once something was written
         self.index = 0
         self.pid = 0
         self.peak = 0  # bytes
@@ -82,12 +88,15 @@ class LocalBackend:
         self.fail_fast = fail_fast
         self.slots = list(range(slots))
         self.children: dict[int, Child] = {}
-        self.queues: dict[int, deque[Row]] = {}
+        self.queues: dict[int, deque[Row]] = {}  # tasks that may start, by job
+        self.turns: list[int] = []  # the jobs that have such, a heap
+        self.unwritten = False  # whether a process could not note the start of its tasks
         self.running: dict[int, int] = {}  # processes of each job
         self.retries: dict[Row, int] = {}  # attempts so far, of tasks that had some
         self.requeued: dict[Row, int] = {}  # those of them that asked to go on later: they use up no retry
         self.interrupt = Interrupt()
-        self._looked = self._synced = self._metered = monotonic()
+        self._looked = self._synced = self._metered = self._enforced = monotonic()
+        self._recorded = 0  # ends that are not on the disk yet
         self._pause, self._sign_at = SIGN, monotonic() + SIGN
         self._total, self._concluded, self._settled = len(self.frontier.open), 0, 0
 
@@ -116,9 +125,11 @@ class LocalBackend:
             self._looked = now
             self.session.look_elsewhere()
         self._enforce(now)
-        if now - self._synced > SYNC:
-            self._synced = now
+        if now - self._synced > SYNC or self._recorded >= RECORDS:
+            self._synced, self._recorded = now, 0
             self.session.sync()
+        else:
+            self.session.write()
         if now > self._sign_at:
             self._pause = min(2 * self._pause, RAREST)
             self._sign_at = now + self._pause
@@ -138,8 +149,8 @@ class LocalBackend:
         self.display.tick()
 
     def _patience(self) -> float:
-        if self.frontier.ready or any(self.queues.values()):
-            return 0.05 if self.slots else 0.2
+        if (self.frontier.ready or self.queues) and self.slots:
+            return 0.05
         return 0.1 if any(self._limited(child) for child in self.children.values()) else 0.2
 
     # -- starting ------------------------------------------------------------------------------------------------------
@@ -151,18 +162,31 @@ class LocalBackend:
 
     def _start_ready(self) -> None:
         while self.frontier.ready:
-            task = self.frontier.ready.popleft()
-            self.queues.setdefault(task[0], deque()).append(task)
-        for number in sorted(self.queues):
-            queue = self.queues[number]
+            self._queue(self.frontier.ready.popleft())
+        blocked = []
+        while self.turns and self.slots:
+            number = heappop(self.turns)
+            queue = self.queues.get(number)
             while queue and self.slots and self._allowed(number):
                 share = self.budget.take(self.session.survey.subjects[number].job.options)
                 if share is None:
                     break
                 if not self._start(number, queue, share):
                     self.budget.give_back(share)
-            if not queue:
-                del self.queues[number]
+            if queue:
+                blocked.append(number)
+            else:
+                self.queues.pop(number, None)
+        for number in blocked:
+            heappush(self.turns, number)
+
+    def _queue(self, task: Row, first: bool = False) -> None:
+        """A task may start."""
+        queue = self.queues.get(task[0])
+        if queue is None:
+            queue = self.queues[task[0]] = deque()
+            heappush(self.turns, task[0])
+        (queue.appendleft if first else queue.append)(task)
 
     def _allowed(self, number: int) -> bool:
         throttle = self.session.survey.subjects[number].job.options.throttle
@@ -185,22 +209,31 @@ class LocalBackend:
                 'Run again when the other has ended.', run=self.session.run,
             )  # fmt: skip
         slot = self.slots.pop()
-        cuda = ','.join(share.gpus) if options.gpus and share.gpus else None
-        orders = [self.session.order(attempt, {}, cuda) for attempt in attempts]
-        child = Child(slot, number, attempts, share, self._log(attempts[0]))
-        self.children[slot] = child
+        paced = options.timelimit is not None or self.session.linter is not None or self.unwritten
+        child = self.children[slot] = Child(slot, number, attempts, share, paced or len(attempts) == 1)
         self.running[number] = self.running.get(number, 0) + 1
-        self.session.started(attempts[0])
-        self.display.started(self.session.name(attempts[0].task))
-        self.pool.launch(slot, orders, share.cpus)
+        self._hand_over(child, share)
         return True
 
-    def _log(self, attempt: Attempt) -> TaskLog:
-        name = self.session.name(attempt.task)
-        return TaskLog(
-            os.path.join(self.session.store.layout.directory, self._log_path(attempt)),
-            lambda line: self.display.output(name, line),
-        )
+    def _hand_over(self, child: Child, share: Share) -> None:
+        """Give a process its orders. What it does not note itself is noted before it starts."""
+        session, attempts = self.session, child.attempts
+        gpus = session.survey.subjects[child.number].job.options.gpus
+        common = session.common(attempts[0], ','.join(share.gpus) if gpus and share.gpus else None)
+        orders = [session.order(attempt, common, len(attempts) == 1) for attempt in attempts]
+        if child.paced:
+            session.started(attempts[0])
+        else:
+            for attempt, order in zip(attempts, orders, strict=True):
+                session.starts_itself(attempt, order)
+        session.write()
+        self.display.started(attempts[0].name)
+        self.pool.launch(child.slot, orders, share.cpus, common=common, paced=child.paced)
+
+    def _log(self, child: Child) -> TaskLog:
+        attempt = child.attempt
+        path = os.path.join(self.session.store.layout.directory, self._log_path(attempt))
+        return TaskLog(path, lambda line: self.display.output(attempt.name, line))
 
     def _log_path(self, attempt: Attempt) -> str:
         layout, subject = self.session.store.layout, self.session.subject(attempt.task)
@@ -215,6 +248,7 @@ class LocalBackend:
             raise BackendError('the process that starts tasks has died', 'Run again.', pid=event.pid, cause=event.why)
         child = self.children[event.slot]
         if isinstance(event, Wrote):
+            child.log = child.log or self._log(child)
             child.log.write(event.data)
         elif isinstance(event, Began):
             child.pid = event.pid
@@ -222,8 +256,8 @@ class LocalBackend:
             child.deadline = None if limit is None else monotonic() + limit
         elif isinstance(event, Reported):
             child.report = event.report
-            if child.index < len(child.attempts) - 1 and child.doom is None:
-                self._conclude(child, {'rss': child.peak}, status=0)
+            if child.index < len(child.attempts) - 1 and (child.doom is None or not child.paced):
+                self._conclude(child, {'rss': child.peak} if child.peak else {}, status=0)
                 self._next(child)
         else:
             self._exited(child, event)
@@ -231,49 +265,67 @@ class LocalBackend:
     def _next(self, child: Child) -> None:
         child.index += 1
         child.report = None
-        child.log = self._log(child.attempt)
-        self.session.started(child.attempt)
-        self.pool.go(child.slot)
+        self.display.started(child.attempt.name)
+        if child.paced:
+            self.session.started(child.attempt)
+            self.session.write()
+            self.pool.go(child.slot)
 
     def _exited(self, child: Child, event: Exited) -> None:
         del self.children[child.slot]
         self.slots.append(child.slot)
         self.running[child.number] -= 1
         self.budget.give_back(child.share)
-        usage = {'user': event.user, 'system': event.system, 'rss': max(child.peak, event.rss)}
-        self._conclude(child, usage, event.status)
-        for attempt in child.attempts[child.index + 1 :]:
+        left = child.index
+        if child.paced or child.report is not None or event.begun > left or (left == 0 and event.status):
+            rss = max(child.peak, event.rss)
+            usage = {'user': round(event.user, 3), 'system': round(event.system, 3), **({'rss': rss} if rss else {})}
+            self._conclude(child, usage, event.status)
+            left += 1
+        elif not event.status:
+            self.unwritten = True  # from now on this process writes, which knows what to do or says what is wrong
+        for attempt in child.attempts[left:]:
             self.frontier.taken.discard(attempt.task)
             if self.interrupt.count:
                 self.frontier.waiting.discard(attempt.task)
             else:
-                self.queues.setdefault(child.number, deque()).append(attempt.task)
+                self._queue(attempt.task)
 
     def _conclude(self, child: Child, usage: dict[str, Any], status: int) -> None:
         """Record the attempt under way, which has ended, and try again if it may."""
         attempt = child.attempt
-        child.log.close()
-        outcome, report = outcome_of(child, status)
-        if child.log.written:
+        if len(child.attempts) == 1 and child.report is not None:
+            child.report, said = self.session.completed(attempt, child.report)
+            for line in said:
+                child.log = child.log or self._log(child)
+                child.log.write(f'awflow: {line}\n'.encode())
+        if child.log is not None:
+            child.log.close()
             usage['log'] = self._log_path(attempt)
-        usage |= {'host': os.uname().nodename, 'pid': child.pid}
+            child.log = None
+        outcome, report = outcome_of(child, status)
+        usage['pid'] = child.pid
         if os.WIFSIGNALED(status):
             usage['signal'] = os.WTERMSIG(status)
-        options = self.session.survey.subjects[child.number].job.options
+        again = outcome != 'succeeded' and self._again(child, attempt, outcome)
         if outcome == 'requeue':
             self.requeued[attempt.task] = self.requeued.get(attempt.task, 0) + 1
-            outcome, again = 'cancelled', True
-        else:
-            tried = attempt.retry - self.requeued.get(attempt.task, 0)
-            again = outcome in ('failed', 'crashed') and child.doom is None and tried < options.retries
-        again = again and not self.interrupt.count and not (self.fail_fast and self.session.failures)
+            outcome = 'cancelled'
         self.session.ended(attempt, outcome, report, usage, last=not again)
-        name = self.session.name(attempt.task)
+        self._recorded += 1
         self._concluded += not again
-        self.display.ended(name, outcome, (report.get('error') or {}).get('line', ''), again)
+        self.display.ended(attempt.name, outcome, (report.get('error') or {}).get('line', ''), again)
         if again:
             self.retries[attempt.task] = attempt.retry + 1
-            self.queues.setdefault(child.number, deque()).appendleft(attempt.task)
+            self._queue(attempt.task, first=True)
+
+    def _again(self, child: Child, attempt: Attempt, outcome: str) -> bool:
+        """Whether another attempt follows one that ended like this."""
+        if self.interrupt.count or (self.fail_fast and self.session.failures):
+            return False
+        tried = attempt.retry - self.requeued.get(attempt.task, 0)
+        retries = self.session.survey.subjects[child.number].job.options.retries
+        return outcome == 'requeue' or (outcome in ('failed', 'crashed') and child.doom is None and tried < retries)
 
     # -- limits --------------------------------------------------------------------------------------------------------
 
@@ -283,6 +335,9 @@ class LocalBackend:
 
     def _enforce(self, now: float) -> None:
         """End what exceeds its time or memory; kill what does not end."""
+        if now - self._enforced < LOOSE:
+            return
+        self._enforced = now
         for child in self.children.values():
             if child.deadline is not None and now > child.deadline and child.doom is None:
                 limit = self.session.survey.subjects[child.number].job.options.timelimit
@@ -325,6 +380,7 @@ class LocalBackend:
         for queue in self.queues.values():
             self.frontier.taken.difference_update(queue)  # a retry that will not be
         self.queues.clear()
+        self.turns.clear()
         self.frontier.elsewhere.clear()
 
 

@@ -10,7 +10,7 @@ the announcement waits for it, and a report waits until the pipe holds nothing o
 from __future__ import annotations
 
 import os
-import selectors
+import select
 import signal
 import socket
 import subprocess
@@ -20,118 +20,63 @@ from functools import partial
 
 from awflow.backends.events import Began, Event, Exited, Lost, Reported, Wrote
 from awflow.backends.processes import send_group, start_ticks
+from awflow.backends.slot import PIECE, Slot, waiting
+from awflow.backends.table import BEGUN, FREE, PID, WORDS, create, opened
 from awflow.backends.wire import Unpacker, pack
 from awflow.errors import BackendError
 from awflow.resources import THREAD_VARIABLES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Final
 
 __all__ = ['Began', 'Event', 'Exited', 'Lost', 'Pool', 'Reported', 'Wrote']
 # The path is set before anything is imported: `-c` would look for modules in the directory of the tasks first.
 BOOT: Final = (
-    'import sys; control, driver, sys.path[:] = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]; '
-    'from awflow.backends.zygote import main; main(control, driver)'
+    'import sys; numbers, sys.path[:] = map(int, sys.argv[1:4]), sys.argv[4:]; '
+    'from awflow.backends.zygote import main; main(*numbers)'
 )
-PIECE: Final = 1 << 18  # bytes of output per look: tasks that write a lot take turns
+BIND: Final = 'LD_BIND_NOW'  # has all names of libraries found as a program starts; tasks' own programs start as ever
+BOUND: Final = 'awflow'
 TAIL: Final = 4000  # bytes of a zygote's last words that are kept
+PACE: Final = 0.02  # seconds between looks at batches; of those that write much
+BUSY: Final = 0.002
+NOTHING: Final[Mapping[str, Any]] = {}
 PATIENCE: Final = 5.0  # seconds for a zygote to kill its tasks and go
-
-
-class Slot:
-    """One launch: the process that performs it, as seen from here."""
-
-    def __init__(self, number: int, orders: int, output: int, channel: socket.socket) -> None:
-        self.number = number
-        self.orders = orders
-        self.output = output
-        self.channel = channel
-        self.messages = Unpacker()
-        self.early = b''  # output of an order that has not been announced yet
-        self.n = 0
-        self.pid = 0
-        self.announced = False
-        self.ended: set[int] = set()  # descriptors that have nothing more to say, and would say so for ever
-
-    def drain(self, limit: int) -> Iterator[Event]:
-        """What is in the pipe now, at most `limit` bytes."""
-        while limit > 0:
-            try:
-                data = os.read(self.output, min(limit, PIECE))
-            except BlockingIOError:
-                return
-            if not data:
-                self.ended.add(self.output)
-                return
-            limit -= len(data)
-            if self.announced:
-                yield Wrote(self.number, data)
-            else:
-                self.early += data
-
-    def pump(self) -> Iterator[Event]:
-        """The messages of the child, and before each report the output that preceded it."""
-        try:
-            data = self.channel.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except ConnectionResetError:
-            data = b''
-        if not data:
-            self.ended.add(self.channel.fileno())
-        for message in self.messages.feed(data):
-            if 'began' in message:
-                self.n, self.pid, self.announced = message['began'], message['pid'], True
-                yield Began(self.number, self.n, self.pid)
-                yield from self.late()
-            else:
-                yield from self.drain(_waiting(self.output))
-                yield Reported(self.number, message['reported'], message['report'])
-
-    def late(self) -> Iterator[Event]:
-        """Output that came before its order was known."""
-        if self.early:
-            yield Wrote(self.number, self.early)
-            self.early = b''
-
-    def finish(self) -> Iterator[Event]:
-        """All that is left when the process is gone."""
-        yield from self.drain(sys.maxsize)
-        yield from self.pump()
-        yield from self.late()
-        os.close(self.output)
-        self.channel.close()
-
-
-def _waiting(descriptor: int) -> int:
-    """How many bytes a pipe holds. A background process may go on writing: what comes later does not delay a report."""
-    from fcntl import ioctl
-    from termios import FIONREAD
-
-    return int.from_bytes(ioctl(descriptor, FIONREAD, bytes(4)), sys.byteorder)
 
 
 class Zygote:
     """A zygote as its driver sees it: what is still to be sent to it, and its last words."""
 
-    def __init__(self, environ: Mapping[str, str], cwd: str) -> None:
+    def __init__(self, environ: Mapping[str, str], cwd: str, table: int) -> None:
         self.control, theirs = socket.socketpair()
         self.words, words = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         with theirs:
-            command = [sys.executable, '-c', BOOT, str(theirs.fileno()), str(os.getpid()), *_path()]
+            numbers = theirs.fileno(), os.getpid(), table
+            command = [sys.executable, '-c', BOOT, *map(str, numbers), *_path()]
             self.process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environ, cwd=cwd, start_new_session=True,
+                command, pass_fds=[theirs.fileno(), table],
+                stdin=subprocess.DEVNULL, stdout=words, stderr=words, env={BIND: BOUND, **environ},
+                cwd=cwd, start_new_session=True,
             )  # fmt: skip
         os.close(words)
         self.control.setblocking(False)
         self.ticks = start_ticks(self.process.pid)
         self.messages = Unpacker()
         self.outbox: deque[tuple[bytes, list[int]]] = deque()
+        self.blocked = False  # whether the outbox waits for room
         self.tail = b''
         self.slots: dict[int, Slot] = {}
+        self.told: dict[int, tuple[int, object]] = {}  # what orders have in common, by identity -> its number, and itself
+
+    def common(self, fields: Mapping[str, Any]) -> int:
+        """The number under which it knows what orders have in common."""
+        known = self.told.get(id(fields))
+        if known is None:
+            known = self.told[id(fields)] = (len(self.told), fields)
+            self.post({'common': known[0], 'fields': fields})
+        return known[0]
 
     def post(self, message: object, descriptors: Iterable[int] = ()) -> None:
         """Sends without waiting: a zygote that loads a job does not read, and may wait for its output to be read."""
@@ -142,7 +87,7 @@ class Zygote:
         while self.outbox:
             data, descriptors = self.outbox.popleft()
             try:
-                sent = socket.send_fds(self.control, [data], descriptors)
+                sent = socket.send_fds(self.control, [data], descriptors) if descriptors else self.control.send(data)
             except BlockingIOError:
                 self.outbox.appendleft((data, descriptors))
                 return
@@ -186,7 +131,7 @@ class Zygote:
         return f'{how}\n{self.tail.decode(errors="replace")}'.strip()
 
     def _speaks(self) -> bool:
-        return _waiting(self.words) > 0
+        return waiting(self.words) > 0
 
 
 def _path() -> list[str]:
@@ -205,9 +150,14 @@ class Pool:
         self.size = slots
         self._environ = dict(os.environ if environ is None else environ)
         self._cwd = os.path.abspath(cwd)
-        self._selector = selectors.DefaultSelector()
+        self._memory = create(slots)
+        self._table = opened(self._memory)
+        self._marker = f'\0{os.urandom(12).hex()}\n'
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[int], None]] = {}
         self._zygotes: dict[int, Zygote] = {}  # by number of threads
-        self._homes: dict[int, Zygote] = {}  # of the busy slots
+        self._seats: dict[int, Slot] = {}  # that are launched into
+        self._batches: dict[int, Slot] = {}  # those of them that must be looked at
         self._events: list[Event] = []
         self._payload = ''
         self._closed = False
@@ -222,7 +172,7 @@ class Pool:
     @property
     def busy(self) -> list[int]:
         """The slots that are launched into and have not exited."""
-        return list(self._homes)
+        return list(self._seats)
 
     def load(self, path: str) -> None:
         """Names the payload from which everything launched from now on takes its job."""
@@ -230,44 +180,67 @@ class Pool:
         for zygote in self._zygotes.values():
             self._post(zygote, {'load': self._payload})
 
-    def launch(self, slot: int, orders: list[dict[str, Any]], threads: int = 1) -> None:
-        """Performs orders of one job in turn in a new process."""
+    def launch(
+        self,
+        slot: int,
+        orders: list[dict[str, Any]],
+        threads: int = 1,
+        *,
+        common: Mapping[str, Any] = NOTHING,
+        paced: bool = True,
+    ) -> None:
+        """Performs orders of one job in turn in a new process. `common`, never changed, is what all orders of the job hold.
+
+        The orders of a `paced` batch each wait for `go`.
+        """
         assert 0 <= slot < self.size, f'slot {slot} of {self.size}'
-        assert slot not in self._homes, f'slot {slot} is busy'
+        assert slot not in self._seats, f'slot {slot} is busy'
         zygote = self._zygote(threads)
-        output, theirs = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(output, False)
-        channel, child = socket.socketpair()
-        channel.setblocking(False)
-        seat = Slot(slot, len(orders), output, channel)
-        self._homes[slot] = zygote
-        zygote.slots[slot] = seat
-        self._selector.register(output, selectors.EVENT_READ, partial(self._read, seat, partial(seat.drain, PIECE)))
-        self._selector.register(channel.fileno(), selectors.EVENT_READ, partial(self._read, seat, seat.pump))
-        self._post(zygote, {'launch': slot, 'orders': orders}, [theirs, child.detach()])
+        number = zygote.common(common)
+        seat = zygote.slots.get(slot)
+        if seat is None:
+            seat = zygote.slots[slot] = Slot(slot, self._table, zygote)
+            self._register(seat.output, partial(self._read, seat))
+        waits = paced and len(orders) > 1
+        marker = '' if waits or len(orders) == 1 else self._marker
+        self._table[seat.at : seat.at + WORDS] = FREE
+        seat.begin(len(orders), marker.encode(), waits)
+        self._seats[slot] = seat
+        if waits:
+            self._register(seat.channel, partial(self._pump, seat))
+        elif marker:
+            self._batches[slot] = seat
+            self._unregister(seat.output)
+        self._post(zygote, {'launch': slot, 'orders': orders, 'common': number, 'marker': marker})
 
     def go(self, slot: int) -> None:
         """Lets the slot begin its next order. Nothing happens if it has none, or has died since it reported."""
-        zygote = self._homes.get(slot)
-        if zygote is None or (seat := zygote.slots[slot]).n + 1 >= seat.orders:
-            return
-        seat.announced = False
-        try:
-            seat.channel.send(b'g')
-        except OSError:
-            pass  # it died while it waited, and will be told of
+        seat = self._seats.get(slot)
+        if seat is not None and seat.paced and seat.n < seat.orders:
+            os.write(seat.go, b'g')
 
     def signal(self, slot: int, number: int) -> None:
         """Signals the task's whole process group; SIGKILL reaches also what has left the group."""
-        zygote = self._homes.get(slot)
-        if zygote is not None:
-            self._post(zygote, {'signal': slot, 'number': int(number)})
+        seat = self._seats.get(slot)
+        if seat is not None:
+            self._post(seat.home, {'signal': slot, 'number': int(number)})
 
     def wait(self, timeout: float | None = None) -> list[Event]:
         """What has happened, after at most `timeout` seconds; may be nothing."""
-        for key, mask in self._selector.select(0 if self._events else timeout):
-            if self._selector.get_map().get(key.fd) is key:  # not closed by what came before it in this list
-                key.data(mask)
+        if self._events:
+            timeout = 0
+        elif self._batches:
+            pace = BUSY if any(seat.busy for seat in self._batches.values()) else PACE
+            timeout = pace if timeout is None else min(timeout, pace)
+        for descriptor, mask in self._epoll.poll(timeout):
+            handler = self._handlers.get(descriptor)
+            if handler is not None:  # not closed by what came before it in this list
+                handler(mask)
+        for seat in self._batches.values():
+            self._events += seat.look()
+        for seat in self._seats.values():
+            if not seat.announced:
+                self._events += seat.announce()
         events, self._events = self._events, []
         return events
 
@@ -282,10 +255,13 @@ class Pool:
         for zygote in zygotes:
             zygote.bury(PATIENCE)
             for seat in zygote.slots.values():
-                list(seat.finish())
+                seat.close()
         self._zygotes.clear()
-        self._homes.clear()
-        self._selector.close()
+        self._seats.clear()
+        self._batches.clear()
+        self._handlers.clear()
+        self._epoll.close()
+        os.close(self._memory)
 
     def __enter__(self) -> Pool:
         return self
@@ -297,62 +273,78 @@ class Pool:
         """The zygote for so many threads: libraries read their number when they are loaded, so each has its own."""
         if threads not in self._zygotes:
             environ = {**self._environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
-            self._zygotes[threads] = zygote = Zygote(environ, self._cwd)
-            self._selector.register(zygote.control, selectors.EVENT_READ, partial(self._control, threads, zygote))
-            self._selector.register(zygote.words, selectors.EVENT_READ, partial(self._words, zygote))
+            self._zygotes[threads] = zygote = Zygote(environ, self._cwd, self._memory)
+            self._register(zygote.control.fileno(), partial(self._control, threads, zygote))
+            self._register(zygote.words, partial(self._words, zygote))
             if self._payload:
                 self._post(zygote, {'load': self._payload})
         return self._zygotes[threads]
 
-    def _post(self, zygote: Zygote, message: object, descriptors: Iterable[int] = ()) -> None:
-        zygote.post(message, descriptors)
-        self._watch(zygote)
+    def _register(self, descriptor: int, handler: Callable[[int], None]) -> None:
+        self._handlers[descriptor] = handler
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def _unregister(self, *descriptors: int) -> None:
+        for descriptor in descriptors:
+            if self._handlers.pop(descriptor, None) is not None:
+                self._epoll.unregister(descriptor)
+
+    def _post(self, zygote: Zygote, message: object) -> None:
+        zygote.post(message)
+        if zygote.outbox or zygote.blocked:
+            self._watch(zygote)
 
     def _watch(self, zygote: Zygote) -> None:
         """Asks to be woken when there is room for what could not be sent at once."""
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if zygote.outbox else 0)
-        key = self._selector.get_key(zygote.control)
-        if key.events != wanted:
-            self._selector.modify(zygote.control, wanted, key.data)
+        zygote.blocked = bool(zygote.outbox)
+        self._epoll.modify(zygote.control, select.EPOLLIN | (select.EPOLLOUT if zygote.blocked else 0))
 
-    def _read(self, seat: Slot, source: Callable[[], Iterator[Event]], mask: int) -> None:
-        self._events += source()
-        self._forget(seat.ended)
+    def _read(self, seat: Slot, mask: int) -> None:
+        self._events += seat.drain(PIECE)
 
-    def _forget(self, descriptors: Iterable[int]) -> None:
-        for descriptor in descriptors:
-            if descriptor in self._selector.get_map():
-                self._selector.unregister(descriptor)
+    def _pump(self, seat: Slot, mask: int) -> None:
+        self._events += seat.pump()
 
     def _words(self, zygote: Zygote, mask: int) -> None:
         if not zygote.hear():
-            self._selector.unregister(zygote.words)
+            self._unregister(zygote.words)
 
     def _control(self, threads: int, zygote: Zygote, mask: int) -> None:
-        if mask & selectors.EVENT_WRITE:
+        if mask & select.EPOLLOUT:
             zygote.flush()
             self._watch(zygote)
-        if mask & selectors.EVENT_READ:
+        if mask & ~select.EPOLLOUT:
             data = zygote.listen()
-            for message in zygote.messages.feed(data):
-                told = message['status'], message['user'], message['system'], message['rss']
-                self._leave(zygote, Exited(message['exited'], *told))
+            for slot, status, user, system, rss, clean in zygote.messages.feed(data):
+                begun = self._table[WORDS * slot + BEGUN]
+                self._leave(zygote, Exited(slot, status, user / 1e6, system / 1e6, rss * 1024, begun), clean)
             if not data:
                 self._lose(threads, zygote)
 
-    def _leave(self, zygote: Zygote, exited: Exited) -> None:
-        seat = zygote.slots.pop(exited.slot)
-        del self._homes[exited.slot]
-        self._forget((seat.output, seat.channel.fileno()))
+    def _leave(self, zygote: Zygote, exited: Exited, clean: bool) -> None:
+        seat = self._seats.pop(exited.slot)
         self._events += seat.finish()
         self._events.append(exited)
+        if seat.paced:
+            self._unregister(seat.channel)
+        if self._batches.pop(exited.slot, None) is not None and clean:
+            self._register(seat.output, partial(self._read, seat))
+        if not clean or seat.paced:  # somebody may still write, or a `go` that came too late be there
+            del zygote.slots[exited.slot]
+            self._unregister(seat.output)
+            seat.close()
 
     def _lose(self, threads: int, zygote: Zygote) -> None:
         """The kernel has killed the tasks with their zygote; what they started is killed here as far as it is known."""
-        self._forget((zygote.control.fileno(), zygote.words))
-        for seat in list(zygote.slots.values()):
-            if seat.pid:
-                send_group(seat.pid, signal.SIGKILL)
-            self._leave(zygote, Exited(seat.number, signal.SIGKILL, 0.0, 0.0, 0))
+        self._unregister(zygote.control.fileno(), zygote.words)
+        for seat in [seat for seat in self._seats.values() if seat.home is zygote]:
+            pid = self._table[seat.at + PID]
+            if pid:
+                send_group(pid, signal.SIGKILL)
+            begun = self._table[seat.at + BEGUN]
+            self._leave(zygote, Exited(seat.number, signal.SIGKILL, 0.0, 0.0, 0, begun), clean=False)
+        for seat in zygote.slots.values():
+            self._unregister(seat.output)
+            seat.close()
         del self._zygotes[threads]
         self._events.append(Lost(zygote.process.pid, zygote.bury(PATIENCE)))

@@ -90,19 +90,20 @@ def childless() -> bool:
     return False
 
 
-def kill_children(spared: Container[int] = ()) -> None:
-    """Kills and reaps the children that are not spared, and those that it inherits as their parents die."""
+def kill_children(spared: Container[int] = ()) -> bool:
+    """Kills and reaps the children that are not spared, and those that it inherits as their parents die; whether all went."""
     limit, pause = time.monotonic() + PATIENCE, 0.0002
     while time.monotonic() < limit:
         doomed = [pid for pid in children_of_mine() if pid not in spared]
         if not doomed:
-            return
+            return True
         for pid in doomed:
             send(pid, signal.SIGKILL)
         time.sleep(pause)
         pause = min(2 * pause, 0.05)
         for pid in doomed:
             _collect(pid)
+    return False
 
 
 def _collect(pid: int) -> None:
@@ -137,6 +138,15 @@ def die_with_parent(parent: int) -> None:
 def adopt_orphans() -> None:
     """From now on descendants whose parents die become children of this process, not of init."""
     _prctl(SET_CHILD_SUBREAPER, 1)
+
+
+def signal_descriptor(number: int) -> int:
+    """A descriptor that is readable while the signal, which must be blocked, is pending."""
+    mask = (1 << number - 1).to_bytes(128, 'little')
+    found = libc.signalfd(-1, mask, os.O_NONBLOCK | os.O_CLOEXEC)
+    if found < 0:
+        raise OSError(libc.errno(), 'signalfd')
+    return found
 
 
 def flush_c_streams() -> None:

@@ -6,7 +6,6 @@ from awflow.state import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any, Final
 
 LENGTH: Final = 4  # bytes, big-endian
@@ -26,13 +25,16 @@ class Unpacker:
     def __init__(self) -> None:
         self._data = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[Any]:
+    def feed(self, data: bytes) -> list[Any]:
         """The messages that are complete now. What comes after the last whole one is kept for the next call."""
+        if not self._data and len(data) >= LENGTH and LENGTH + int.from_bytes(data[:LENGTH], 'big') == len(data):
+            return [jsontext.loads(data[LENGTH:])]  # as nearly always: one, and whole
         self._data += data
+        found = []
         while len(self._data) >= LENGTH:
             end = LENGTH + int.from_bytes(self._data[:LENGTH], 'big')
             if len(self._data) < end:
-                return
-            body = bytes(self._data[LENGTH:end])
+                break
+            found.append(jsontext.loads(self._data[LENGTH:end]))
             del self._data[:end]
-            yield jsontext.loads(body)
+        return found

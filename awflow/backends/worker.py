@@ -15,15 +15,17 @@ from __future__ import annotations
 import os
 import sys
 import time
+from posix import getpid
 
+from awflow.backends.surroundings import environment, settle_lightly
 from awflow.outcome import outcome_digest
 from awflow.proofs import remembered
-from awflow.state import jsontext
+from awflow.state.smallfiles import is_small_file
 from awflow.stopping import Requeue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import Any, Final
 
@@ -36,6 +38,19 @@ if TYPE_CHECKING:
 
 HERE: Final = os.path.dirname(__file__) + os.sep
 LINE: Final = 500  # characters of an error that a record keeps
+
+
+USUAL: Final[Mapping[str, Any]] = {  # what a report says of a task at which there is nothing to be said
+    'outcome': 'succeeded',
+    'error': None,
+    'checks': [],
+    'inputs': {},
+    'inputs_changed': [],
+    'outputs': {},
+    'signatures': {},  # of outputs that are small files, as they were digested
+    'result': None,
+    'exit': 0,
+}
 
 
 class Terminated(BaseException):
@@ -59,7 +74,14 @@ class Unseen:
 
 
 def perform(definition: Definition, order: dict[str, Any], tools: Tools) -> Report:
-    """Performs one task in this process and reports. Returns for every end but that of the process."""
+    """Performs one task in this process and reports all there is to say. Returns for every end but that of the process."""
+    began = time.time()
+    report = performed(definition, order, tools)
+    return {**USUAL, 'end': order['id'], 'started': began, 'ended': time.time(), **report}
+
+
+def performed(definition: Definition, order: dict[str, Any], tools: Tools) -> Report:
+    """Performs one task in this process and reports what is not usual about it."""
     performance = Performance(definition, order, tools)
     try:
         performance.steps()
@@ -72,103 +94,111 @@ def perform(definition: Definition, order: dict[str, Any], tools: Tools) -> Repo
     except Exception as error:  # noqa: BLE001  the disk, or a value of the user's that nobody can digest
         show(error)
         performance.ends('failed', kind_of(error), last_line(error), 1)
-    performance.report['ended'] = time.time()
     return performance.report
 
 
-def blank(order: dict[str, Any]) -> Report:
-    """The report of a task that has just begun."""
-    return {
-        'outcome': 'succeeded',
-        'error': None,
-        'checks': list(order.get('history') or []),
-        'inputs': {},
-        'inputs_changed': [],
-        'outputs': {},
-        'result': None,
-        'end': order['id'],
-        'started': time.time(),
-        'ended': time.time(),
-        'exit': 0,
-    }
+def full(report: Report) -> Report:
+    """A report that arrived, made whole again. What it shares with others is not to be changed."""
+    return {**USUAL, **report}
 
 
 def refused(order: dict[str, Any], outcome: str, error: BaseException) -> Report:
     """The report of a task whose function was not reached."""
     if outcome == 'failed':
         show(error)
-    return {**blank(order), 'outcome': outcome, 'error': {'type': kind_of(error), 'line': last_line(error)}, 'exit': 1}
+    said = {'type': kind_of(error), 'line': last_line(error)}
+    return {'checks': list(order.get('history') or []), 'outcome': outcome, 'error': said, 'exit': 1}
 
 
 class Performance:
-    """One task on its way through the steps. What is known so far stands in the report."""
+    """One task on its way through the steps. What is known so far stands in the report, as far as it is not usual.
+
+    A driver on this machine digests small files itself (`order['digested']`): it does so in a moment, while every page that a
+    forked process touches for it has to be copied. It also names then which inputs are left to be digested here.
+    """
+
+    __slots__ = ('definition', 'held', 'order', 'report', 'stat_only', 'tools', 'watch')
 
     def __init__(self, definition: Definition, order: dict[str, Any], tools: Tools) -> None:
         self.definition = definition
         self.order = order
         self.tools = tools
-        self.stat_only: set[str] = set()
-        self.report = blank(order)
-        self.held: list[dict[str, Any]] = []  # what the report says of each postcondition
+        self.report: Report = {'checks': list(order['history'])} if order.get('history') else {}
         self.watch: Watch | None = None  # sees which files are used, if the order asks for it
 
+    def ends(self, outcome: str, kind: str, line: str, code: int) -> None:
+        """Note an end that is no success."""
+        self.report.update(outcome=outcome, error={'type': kind, 'line': line}, exit=code)
+
     def requeued(self, error: Requeue) -> None:
+        """It asks to go on later."""
         if self.definition.options.resume:
             self.ends('requeue', 'Requeue', str(error) or 'it goes on later', 0)
         else:
             self.ends('failed', 'Requeue', 'it raised awflow.Requeue without @job(resume=True)', 1)
 
-    def ends(self, outcome: str, kind: str, line: str, code: int) -> None:
-        self.report.update(outcome=outcome, error={'type': kind, 'line': line}, exit=code)
-
     def steps(self) -> None:
-        order, definition = self.order, self.definition
-        os.environ.update(environment(order))
-        directory = os.path.abspath(order.get('cwd') or '.')
-        os.chdir(directory)
-        for place in ('state', 'results_file'):
-            if order.get(place):
-                order[place] = os.path.abspath(order[place])
-        value = self._value()
-        self._demand(definition.before, value)
-        if order['inputs'] or order.get('outputs') or definition.inputs or definition.outputs:
-            self.tools.open(order)
-        self.report['inputs'] = self._inputs(value)
-        self._ask_before(value)
-        os.chdir(directory)
-        self.watch = self.tools.watch(order)
-        with self.tools.context(definition, order), self._seen('function'):
-            result = _call(definition.function, *([] if definition.array is None else [value]))
+        order, definition, tools = self.order, self.definition, self.tools
+        if order.get('telling') is None:
+            self._settle()
+        else:
+            settle_lightly(order)
+        directory = order['cwd']
+        value = None if definition.array is None else definition.array.value(order['position'])
+        if definition.before:
+            self._demand(definition.before, value)
+        if order['inputs'] or (definition.inputs and not order.get('digested')):
+            self.report['inputs'] = self._inputs(value)
+        if definition.after:
+            self._ask_before(value)
+            os.chdir(directory)
+        if order.get('lint') is not None:
+            self.watch = tools.watch(order)
+        with tools.context(definition, order):
+            if self.watch is not None:
+                with self.watch.during('function'):
+                    result = _call(definition, value)
+            else:
+                result = _call(definition, value)
         os.chdir(directory)  # conditions and paths are relative to it, wherever the function went
-        self.report['inputs_changed'] = self._changed()
-        with self._seen('conditions'):
-            self._ask_after(value)
-        self.report['outputs'] = self._outputs(value)
+        if 'inputs' in self.report:
+            self._look_for_changes()
+        if definition.after:
+            with self._seen('conditions'):
+                self._ask_after(value)
+        self._outputs(value)
         if result is not None:
             self.report['result'] = self._store(result)
-        if definition.declares_outputs:
-            stored = self.report['result']
-            self.report['end'] = outcome_digest(self.report['outputs'], stored and stored['digest'])
+        if definition.declares_outputs and not order.get('digested'):
+            stored = self.report.get('result')
+            self.report['end'] = outcome_digest(self.report.get('outputs', {}), stored and stored['digest'])
         if self.watch is not None:
-            self.report['lint'] = self.watch.findings(self.report['inputs'], self.report['outputs'])
+            self.report['lint'] = self.watch.findings(self.report.get('inputs', {}), self.report.get('outputs', {}))
+
+    def _settle(self) -> None:
+        """The environment and the directory that the order names."""
+        order = self.order
+        os.environ.update(environment(order))
+        for place in ('cwd', 'state', 'results_file'):
+            if order.get(place) or place == 'cwd':
+                order[place] = os.path.abspath(order.get(place) or '.')
+        os.chdir(order['cwd'])
 
     def _seen(self, what: str) -> AbstractContextManager[None]:
         return Unseen() if self.watch is None else self.watch.during(what)
-
-    def _value(self) -> object:
-        return None if self.definition.array is None else self.definition.array.value(self.order['position'])
 
     def _demand(self, conditions: Sequence[Condition], value: object) -> None:
         """Preconditions: the first that does not hold ends the task."""
         for condition in conditions:
             check = {'name': condition.name, **_asked(condition, value), 'when': 'before'}
-            self.report['checks'].append(check)
+            self.report['checks'] = [*self.report.get('checks', ()), check]
             if not check['ok']:
                 raise _unmet(check)
 
     def _ask_before(self, value: object) -> None:
         """Which postconditions hold already: those say nothing about the function."""
         conditions = self.definition.after
+        self.held = []  # what the report says of each postcondition
         known = remembered([condition.name for condition in conditions], self.order.get('history', ()))
         for condition, was_false in zip(conditions, known, strict=True):
             answer = _asked(condition, value, quietly=True)
@@ -176,7 +206,7 @@ class Performance:
             if was_false is not None or not answer['ok']:
                 check['was_false'] = not answer['ok'] or was_false
             self.held.append(check)
-        self.report['checks'] = [check for check in self.report['checks'] if check['when'] == 'before'] + self.held
+        self.report['checks'] = [c for c in self.report.get('checks', ()) if c['when'] == 'before'] + self.held
 
     def _ask_after(self, value: object) -> None:
         """Postconditions: the first that does not hold fails the task."""
@@ -192,10 +222,13 @@ class Performance:
     def _inputs(self, value: object) -> dict[str, str]:
         """Digests at the start. The files that an upstream made are taken from its record, not read again."""
         definition, order = self.definition, self.order
-        listed = {path: path in order.get('stat', ()) for path in order['inputs']}
-        if definition.inputs:
-            listed = self.tools.inputs(definition, value, order)
-        self.stat_only = {path for path, stat in listed.items() if stat}
+        listed = order['inputs']
+        stat_only = set(order.get('stat', ()))
+        self.tools.open(order)
+        if definition.inputs and 'known' not in order:  # globs and callables are asked again, the rest the driver has listed
+            expanded = self.tools.inputs(definition, value, order)
+            listed, stat_only = list(expanded), {path for path, stat in expanded.items() if stat}
+        self.stat_only = stat_only
         found = {}
         for path in listed:
             digest = order['produced'].get(path) or self._input(path)
@@ -205,27 +238,39 @@ class Performance:
         return found
 
     def _input(self, path: str) -> str | None:
+        """The digest of a file now. What was not touched since the driver took it, long after its last change, is not read."""
         if path in self.stat_only:
             return self.tools.signature(path)
+        known = self.order.get('known')
+        if known and path in known and known[path][1:] == _signature(path):
+            return str(known[path][0])
         content = self.tools.content(path)
         return content and content[0]
 
-    def _changed(self) -> list[str]:
+    def _look_for_changes(self) -> None:
         known = self.report['inputs'].items()
         changed = [path for path, digest in known if path not in self.order['produced'] and self._input(path) != digest]
         for path in changed:
             print(f'awflow: the input {path} changed while the task was running', file=sys.stderr)
-        return changed
+        if changed:
+            self.report['inputs_changed'] = changed
 
-    def _outputs(self, value: object) -> dict[str, tuple[str, int]]:
+    def _outputs(self, value: object) -> None:
+        """That all of them are there; and their digests, but for small files that are left to the driver."""
         paths = self.order.get('outputs')
         if paths is None:
             paths = self.tools.outputs(self.definition, value, self.order)
-        found = {path: self.tools.content(path) for path in paths}
-        for path, content in found.items():
+        digested = self.order.get('digested')
+        for path in paths:
+            if digested and is_small_file(path):
+                continue
+            self.tools.open(self.order)
+            content = self.tools.content(path)
             if content is None:
                 raise _said('output', f'the function returned, but the output {path} does not exist')
-        return {path: content for path, content in found.items() if content is not None}
+            self.report.setdefault('outputs', {})[path] = content[:2]
+            if content[2] is not None:
+                self.report.setdefault('signatures', {})[path] = content[2]
 
     def _store(self, result: object) -> dict[str, object]:
         try:
@@ -236,24 +281,22 @@ class Performance:
         return self.tools.store(self.order, data, self.tools.digest(result, data))
 
 
-def environment(order: dict[str, Any]) -> dict[str, str]:
-    """What the order adds to the environment; no device list means that the machine's own stays."""
-    added = dict(order.get('env') or {})
-    if order.get('parent'):
-        added['AWFLOW_PARENT'] = jsontext.dumps(order['parent']).decode()  # whose task a schedule within it belongs to
-    if order.get('cuda') is not None:
-        added['CUDA_VISIBLE_DEVICES'] = order['cuda']
-    return added
-
-
-def _call(function: Callable[..., Any], *values: object) -> object:
-    """Runs the user's function. A process that it forked, and that comes back here, has nothing to report."""
-    me, status = os.getpid(), 1
+def _signature(path: str) -> list[int] | None:
     try:
-        result = _guarded(function, *values)
+        found = os.stat(path)
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def _call(definition: Definition, value: object) -> object:
+    """Runs the user's function. A process that it forked, and that comes back here, has nothing to report."""
+    me, status = getpid(), 1
+    try:
+        result = _guarded(definition.function) if definition.array is None else _guarded(definition.function, value)
         status = 0
     finally:
-        if os.getpid() != me:
+        if getpid() != me:
             sys.stdout.flush()
             os._exit(status)
     return result

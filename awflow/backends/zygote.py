@@ -18,57 +18,57 @@ the kernel kills the tasks.
 
 Nothing that a task started outlives it. A task's process adopts its orphans (see child.py), so all it left behind
 become children of the zygote at the moment it dies; and any child of the zygote that is not a task's process is such
-a leftover. A task that ends in good order looks after that itself and says so in a shared byte, which saves the look
-at /proc.
+a leftover. A task that ends in good order looks after that itself and says so in the table, which saves the look at /proc.
 
-    from the driver   {load: path}   {launch: slot, orders: [...]} + 2 descriptors   {signal: slot, number: n}
-    to the driver     {exited: slot, status, user, system, rss}
+    from the driver   {load: path}   {seat: slot} + 2 descriptors   {ear: slot} + 1   {common: n, fields}
+                      {launch: slot, orders: [...], common: n, marker}   {signal: slot, number: n}
+    to the driver     [slot, status, user, system, rss, whether its pipes may be used again]
 
-A launch brings the slot's output pipe and its channel. The channel belongs to the child: {began: n, pid} and
-{reported: n, report} to the driver, one byte `go` back between the orders of a batch.
+A slot has a pipe for output, one for reports and, if a batch is to wait there, one for the byte that lets it go on; they last
+as long as nothing can have been left behind that still writes to them. What all orders of a job have in common is sent once.
+
+Who performs what, and how far it is, stands in a table that all share (table.py), so that nobody need be woken to learn it.
+
+What a task costs beside its function is page faults: every page that it touches is copied for it. So the zygote holds little,
+runs through a task once by itself (what is only done once in a process is then done), and loads what tasks need beyond that
+when the first of them has needed it.
 """
 
 from __future__ import annotations
 
 import gc
-import mmap
 import os
 import select
-import signal
-import socket
 import sys
 import time
 from collections import OrderedDict, deque
-from contextlib import suppress
 
-from awflow.backends.child import ENDING, Child
-from awflow.backends.processes import adopt_orphans, childless, descendants, kill_children, send, send_group
+from awflow.backends.child import ENDING, Alarm, Child, appear_as_main
+from awflow.backends.processes import adopt_orphans, childless, descendants, kill_children, send, send_group, signal_descriptor
+from awflow.backends.seat import ON_DEMAND, Common, Seat
+from awflow.backends.table import CLEAN, NEEDED, PID, WORDS, opened
 from awflow.backends.wire import Unpacker, pack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import signal
+    import socket
+    from collections.abc import Callable, Iterable
     from typing import Any, Final, NoReturn
 
     from awflow.backends.context import Tools
     from awflow.backends.payload import Definition, Payload
+else:
+    import _signal as signal  # without the enums around them, which fill pages that every child has to copy tables of
+    import _socket as socket
 
+BIND: Final = 'LD_BIND_NOW', 'awflow'  # set for the zygote alone, see pool.py
 KEPT: Final = 32  # rebuilt jobs; an array's tasks come in turn, and all jobs together may be large
 SWEEP: Final = 256  # loads between two collections of what was dropped
-SLOTS: Final = 1 << 16
-DESCRIPTORS: Final = 250  # in one message of a Unix socket: SCM_MAX_FD is 253
-WARM: Final = (  # what tasks import; once here is cheaper than in each of them
-    'awflow.backends.payload',
-    'awflow.backends.context',
-    'awflow.backends.stored',
-    'awflow.fingerprint',
-    'awflow.job',
-    'awflow.specs',
-    'awflow.state.digests',
-    'awflow.state.store',
-    'linecache',
-    'traceback',
-)
+CHILD: Final = (signal.SIGCHLD,)
+PIECE: Final = 8192  # bytes of messages read at once
+ANCILLARY: Final = socket.CMSG_LEN(4 * 4)  # room for descriptors; a seat has fewer
+WARM: Final = ('awflow.backends.payload', 'awflow.backends.context', 'awflow.specs', 'awflow.state.digests')
 
 
 class Task:
@@ -83,43 +83,53 @@ class Task:
 class Zygote:
     """Forks tasks, tells of their end, and lets none of them survive."""
 
-    def __init__(self, control: socket.socket, driver: int) -> None:
+    def __init__(self, control: socket.socket, driver: int, table: memoryview[int], alarm: Alarm) -> None:
         self.control = control
         self.driver = driver
+        self.table = table
+        self.alarm = alarm
+        self.me = os.getpid()
         self.messages = Unpacker()
         self.descriptors: deque[int] = deque()
         self.tasks: dict[int, Task] = {}  # by pid
         self.slots: dict[int, Task] = {}
+        self.seats: dict[int, Seat] = {}
+        self.commons: dict[int, Common] = {}
         self.jobs: OrderedDict[str, Callable[[], Definition]] = OrderedDict()
+        self.main = sys.modules['__main__']
+        self.mains: dict[str, Any] = {}  # what a job's tasks find as __main__, where that is not this one
         self.loads = 0
-        self.clean = mmap.mmap(-1, SLOTS)  # shared with the children
         self.payload: Payload | None = None
         self.tools: Tools | None = None
         self.trouble: Exception | None = None  # why there is no payload
 
     def serve(self) -> NoReturn:
         """Until the driver is gone and every task with it."""
-        wakeup = self._wake_on_sigchld()
+        wakeup, control = signal_descriptor(signal.SIGCHLD), self.control.fileno()
         poll = select.poll()
-        for descriptor in (self.control.fileno(), wakeup, self._watch_driver()):
+        for descriptor in (control, wakeup, self._watch_driver()):
             if descriptor >= 0:
                 poll.register(descriptor, select.POLLIN)
         alive = True
         while alive:
-            ready = {descriptor for descriptor, _ in poll.poll(5000)}
-            if wakeup in ready:
-                os.read(wakeup, 4096)
-            alive = os.getppid() == self.driver
-            if alive and self.control.fileno() in ready:
-                alive = self._receive()
-            self._reap()
+            ready = poll.poll(5000)
+            for descriptor, _ in ready:
+                if descriptor == wakeup:
+                    self._heard(wakeup)
+                elif descriptor == control:
+                    alive = alive and self._receive()
+            if not ready:
+                self._reap()
+            alive = alive and os.getppid() == self.driver
         self._end()
 
-    def _wake_on_sigchld(self) -> int:
-        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        return reader
+    def _heard(self, wakeup: int) -> None:
+        """A child has ended, though the signal may have been let through since, while a job was loaded."""
+        try:
+            os.read(wakeup, 4096)
+        except BlockingIOError:
+            pass
+        self._reap()
 
     def _watch_driver(self) -> int:
         """A descriptor that becomes readable when the driver ends, -1 on kernels before 5.3.
@@ -133,21 +143,39 @@ class Zygote:
 
     def _receive(self) -> bool:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self.control, 1 << 16, DESCRIPTORS)
+            data, ancillary, _, _ = self.control.recvmsg(PIECE, ANCILLARY)
         except ConnectionResetError:
             return False
-        self.descriptors.extend(descriptors)
+        for _, _, passed in ancillary:
+            self.descriptors.extend(memoryview(passed).cast('i'))
         for message in self.messages.feed(data):
             self._obey(message)
         return bool(data)
 
     def _obey(self, message: dict[str, Any]) -> None:
         if 'launch' in message:
-            self._launch(message['launch'], message['orders'])
+            self._launch(message['launch'], message['orders'], message['common'], message['marker'])
         elif 'signal' in message:
             self._signal(message['signal'], message['number'])
+        elif 'common' in message:
+            self.commons[message['common']] = Common(message['fields'])
+        elif 'seat' in message:
+            self._seat(message['seat'])
+        elif 'ear' in message:
+            self.seats[message['ear']].ear = self._descriptor()
         else:
             self._load(message['load'])
+
+    def _seat(self, slot: int) -> None:
+        """Pipes for a slot, in place of those it had."""
+        if slot in self.seats:
+            self.seats[slot].close()
+        self.seats[slot] = Seat(slot, self.table, self._descriptor(), self._descriptor())
+
+    def _descriptor(self) -> int:
+        descriptor = self.descriptors.popleft()
+        os.set_inheritable(descriptor, False)
+        return descriptor
 
     def _load(self, path: str) -> None:
         """Opens a payload. What is wrong with it is said by every task that needs it."""
@@ -165,49 +193,55 @@ class Zygote:
         except Exception as error:  # noqa: BLE001
             self.trouble = error
 
-    def _launch(self, slot: int, orders: list[dict[str, Any]]) -> None:
-        output, channel = self.descriptors.popleft(), self.descriptors.popleft()
-        os.set_blocking(channel, True)
-        load = self._job(orders[0], output)
-        self.clean[slot] = 0
-        me = os.getpid()
+    def _launch(self, slot: int, orders: list[dict[str, Any]], common: int, marker: str) -> None:
+        seat = self.seats[slot]
+        orders = self.commons[common].completed(orders)
+        name = orders[0]['job']
+        load = self.jobs.get(name) or self._job(name, seat.output)
+        sys.modules['__main__'] = self.mains.get(name, self.main)
+        seat.modules = len(sys.modules)
+        gc.freeze()  # also starts its count anew: a first collection in the child would go through all that is young
         try:
             pid = os.fork()
         except OSError as error:  # no more processes, no more memory
-            os.write(output, f'awflow: the task could not be started: {error}\n'.encode())
-            self._tell_exited(slot, os.EX_OSERR << 8, 0.0, 0.0, 0)
-            pid = -1
+            os.write(seat.output, f'awflow: the task could not be started: {error}\n'.encode())
+            self._tell_exited(slot, os.EX_OSERR << 8, 0, 0, 0, True)
+            return
         if pid == 0:
-            assert self.tools is not None or self.trouble is not None, 'launched before the payload was named'
-            child = Child((channel, channel), output, load, self.tools)  # type: ignore[arg-type]  # not used if load raises
-            child.live(orders, me, lambda: self.clean.__setitem__(slot, 1))
-        if pid > 0:
-            self.tasks[pid] = self.slots[slot] = Task(slot, pid)
-        os.close(channel)
-        os.close(output)
+            self._become(seat, load, orders, marker)
+        self.table[seat.at + PID] = pid
+        self.tasks[pid] = self.slots[slot] = Task(slot, pid)
 
-    def _job(self, order: dict[str, Any], output: int) -> Callable[[], Definition]:
+    def _become(self, seat: Seat, load: Callable[[], Definition], orders: list[dict[str, Any]], marker: str) -> NoReturn:
+        assert self.tools is not None or self.trouble is not None, 'launched before the payload was named'
+        tools: Any = self.tools  # not used if load raises
+        child = Child((seat.mouth, seat.ear), seat.output, load, tools, seat=seat, alarm=self.alarm, marker=marker.encode())
+        child.live(orders, self.me)
+
+    def _job(self, name: str, output: int) -> Callable[[], Definition]:
         """The job's definition behind a call, which raises if it could not be rebuilt."""
-        name = order['job']
-        if name not in self.jobs:
-            while len(self.jobs) >= KEPT:
-                self.jobs.popitem(last=False)
-            with _Speaking(output):
-                self.jobs[name] = self._rebuilt(order)
-            self.loads += 1
-            _tidy(collect=self.loads % SWEEP == 0)
-        self.jobs.move_to_end(name)
+        while len(self.jobs) >= KEPT:
+            old, _ = self.jobs.popitem(last=False)
+            self.mains.pop(old, None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, CHILD)  # programs that imports start must not inherit that
+        with _Speaking(output):
+            self.jobs[name] = self._rebuilt(name)
+        signal.pthread_sigmask(signal.SIG_BLOCK, CHILD)
+        self._reap()  # nobody was told of
+        self.loads += 1
+        _tidy(collect=self.loads % SWEEP == 0)
         return self.jobs[name]
 
-    def _rebuilt(self, order: dict[str, Any]) -> Callable[[], Definition]:
+    def _rebuilt(self, name: str) -> Callable[[], Definition]:
         try:
-            if self.payload is None or self.tools is None:
+            if self.payload is None:
                 raise self.trouble or RuntimeError('no payload')
-            definition = self.payload.definition(order['job'])
-            if definition.inputs or definition.outputs or order['outputs'] or order['inputs']:
-                self.tools.open(order)
+            definition = self.payload.definition(name)
         except (Exception, SystemExit) as error:  # noqa: BLE001  imports of the user's modules raise anything
             return _raiser(error)
+        main = appear_as_main(definition.function)
+        if main is not None:
+            self.mains[name] = main
         return lambda: definition
 
     def _signal(self, slot: int, number: int) -> None:
@@ -229,17 +263,25 @@ class Zygote:
             if ended is None:
                 return
             task = self.tasks.get(ended.si_pid)
-            if task is not None and not self.clean[task.slot]:
+            clean = True
+            if task is not None and not self.table[task.slot * WORDS + CLEAN]:
                 send_group(task.pid, signal.SIGKILL)
-                kill_children(spared=self.tasks)
+                clean = kill_children(spared=self.tasks)
             _, status, usage = os.wait4(ended.si_pid, 0)
             if task is not None:
                 del self.tasks[task.pid], self.slots[task.slot]
-                self._tell_exited(task.slot, status, usage.ru_utime, usage.ru_stime, usage.ru_maxrss * 1024)
+                self._tell_exited(
+                    task.slot, status, int(1e6 * usage.ru_utime), int(1e6 * usage.ru_stime), usage.ru_maxrss, clean
+                )
+                if self.table[task.slot * WORDS + NEEDED]:
+                    _load_on_demand(self.table[task.slot * WORDS + NEEDED])
+            if not self.tasks:
+                return  # mostly so; another orphan would wake this process again
 
-    def _tell_exited(self, slot: int, status: int, user: float, system: float, rss: int) -> None:
+    def _tell_exited(self, slot: int, status: int, user: int, system: int, rss: int, clean: bool) -> None:
+        """Microseconds and KiB: whole numbers are told in fewer steps."""
         try:
-            self.control.sendall(pack({'exited': slot, 'status': status, 'user': user, 'system': system, 'rss': rss}))
+            self.control.sendall(pack((slot, status, user, system, rss, clean)))
         except OSError:
             pass  # the driver is gone, as the next look will show
 
@@ -286,21 +328,47 @@ def _tidy(collect: bool) -> None:
     gc.freeze()
 
 
-def _warm() -> None:
-    from importlib import import_module
+def _load_on_demand(needed: int) -> None:
+    names = [name for n, name in enumerate(ON_DEMAND) if needed >> n & 1 and name not in sys.modules]
+    if names:
+        _load_modules(names)
+        _tidy(collect=True)
 
-    for name in WARM:
-        with suppress(ImportError):  # the task that needs it will say so
-            import_module(name)
+
+def _load_modules(names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            __import__(name)
+        except ImportError:  # the task that needs it will say so  # noqa: PERF203
+            continue
 
 
-def main(control: int, driver: int) -> NoReturn:
-    """The whole life of a zygote whose control socket is the given descriptor."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # its driver decides; children let them in again
+def _rehearse() -> None:
+    from awflow.backends.rehearsal import rehearse
+
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    seat = Seat(0, memoryview(bytearray(4 * WORDS)).cast('I'), nowhere, nowhere)
+    rehearse(seat)
+    os.environ.pop('AWFLOW_REHEARSAL', None)
+    os.close(nowhere)
+
+
+def main(control: int, driver: int, table: int) -> NoReturn:
+    """The whole life of a zygote whose control socket and table are the given descriptors."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING + CHILD)  # its driver decides; children let them in again
+    alarm = Alarm()
+    for number in ENDING:
+        signal.signal(number, alarm)
+    if os.environ.get(BIND[0]) == BIND[1]:
+        del os.environ[BIND[0]]
     adopt_orphans()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding='utf-8', errors='backslashreplace', line_buffering=True)  # type: ignore[union-attr]
     gc.disable()
-    _warm()
+    for descriptor in (control, table):
+        os.set_inheritable(descriptor, False)
+    shared = opened(table)
+    _load_modules(WARM)
+    _rehearse()
     _tidy(collect=True)
-    Zygote(socket.socket(fileno=control), driver).serve()
+    Zygote(socket.socket(fileno=control), driver, shared, alarm).serve()

@@ -12,10 +12,10 @@ import os
 import sys
 from time import perf_counter
 
-from awflow.backends.context import TaskContext, Tools, workflow_directory
-from awflow.backends.worker import HERE, Failure, Performance, kind_of, last_line, show
+from awflow.backends.context import TaskContext, Tools
+from awflow.backends.worker import HERE, Failure, Performance, full, kind_of, last_line, show
 from awflow.state.fs import Disk
-from awflow.stopping import Requeue
+from awflow.stopping import Requeue, never
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,20 +72,20 @@ class InTheForeground(TaskContext):
     """The running task, which keeps what is for later attempts in a copy."""
 
     def __init__(self, definition: Definition, order: dict[str, Any], payload: Payload, scratch: str) -> None:
-        super().__init__(definition, order, payload, lambda: False)
+        super().__init__(definition, order, payload, never)
         self._scratch = scratch
 
     def __enter__(self) -> TaskContext:
         from shutil import copytree
 
-        from awflow import stopping
-
-        entered = super().__enter__()
-        kept = stopping.place(workflow_directory(self.order), self.order)
+        kept = super().scratch()
         if os.path.isdir(kept):
             copytree(kept, self._scratch, dirs_exist_ok=True)
-        stopping.entered(lambda: False, self._scratch)
-        return entered
+        return super().__enter__()
+
+    def scratch(self) -> str:
+        """The copy."""
+        return self._scratch
 
 
 class Looking(Tools):
@@ -192,7 +192,7 @@ def play(case: Case, payload: Payload, definition: Definition, position: int, fo
         show(error)
         performance.ends('failed', kind_of(error), last_line(error), 1)
         raised = error
-    return Played(performance.report, tools.result, raised, perf_counter() - began)
+    return Played(full(performance.report), tools.result, raised, perf_counter() - began)
 
 
 def _raised_by(conditions: Sequence[Asked]) -> BaseException | None:

@@ -78,7 +78,7 @@ def test_outputs_are_digested_and_equal_bytes_are_an_equal_outcome(bench):
 
 
 def test_the_outcome_of_a_job_that_declares_no_outputs_is_the_attempt(bench):
-    assert performed(bench, bench.define('def f(): pass'), id='ab' * 16)['end'] == 'ab' * 16
+    assert 'end' not in performed(bench, bench.define('def f(): pass'), id='ab' * 16)
 
 
 def test_an_empty_declaration_of_outputs_makes_the_outcome_that_of_the_result(bench):

@@ -62,7 +62,7 @@ class Watched:
             signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it is this process that is told, and the task asks it
             child = Child((mouth, ear), output, self.load, self.tools, deaf=self.resume)
-            child.live(self.orders, me, lambda: None)
+            child.live(self.orders, me)
         for descriptor in (output, mouth, ear):
             os.close(descriptor)
         for descriptor in (self._output, self._reports):

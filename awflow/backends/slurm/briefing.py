@@ -5,11 +5,11 @@ from __future__ import annotations
 from awflow.advice import Linter
 from awflow.backends.slurm import manifest
 from awflow.backends.slurm.manifest import spans
+from awflow.failure import shown
 from awflow.place import definition_site
 from awflow.plan import ELSEWHERE, OUT
 from awflow.proofs import history_of
 from awflow.reasons import MAYBE
-from awflow.session import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import os
 from time import monotonic
 
 from awflow.advice import Linter
+from awflow.failure import BAD, Failure, failure_of
 from awflow.plan import task_name
 from awflow.planner import PACE
-from awflow.session import BAD, Failure, failure_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
