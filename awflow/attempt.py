@@ -6,7 +6,9 @@ import os
 
 from awflow.errors import AwflowError
 from awflow.outcome import outcome_digest
+from awflow.place import definition_site
 from awflow.specs import is_plain, is_plain_name
+from awflow.state import jsontext
 from awflow.state.smallfiles import small_file
 
 TYPE_CHECKING = False
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from awflow.frontier import Row
+    from awflow.place import Place
     from awflow.state.digests import Digests, Signature
+    from awflow.state.layout import Layout
     from awflow.subject import Subject
     from awflow.survey import Survey
 
@@ -64,6 +68,15 @@ class Found:
             return digests.signature(path) != self.signature
         found = small_file(path)
         return found is None or found[0] != self.digest
+
+
+def telling(run: str, subject: Subject, place: Place, layout: Layout) -> list[str]:
+    """What a schedule inside a task is told of where it is, as JSON around the name and the id of the task."""
+    told = jsontext.dumps({
+        'run': run, 'workflow': layout.workflow, 'state': layout.root, 'script': place.script,
+        'cpus': subject.job.options.cpus, 'ancestors': [*place.ancestors, definition_site(subject.job.function)],
+    }).decode()  # fmt: skip
+    return [f'{told[:-1]},"task":', ',"attempt":"', '"}']
 
 
 def told_of_inputs(attempt: Attempt, subject: Subject, survey: Survey, alone: bool) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 from time import time
 
-from awflow.attempt import Attempt, completed, note_inputs, told_of_inputs
+from awflow.attempt import Attempt, note_inputs, telling, told_of_inputs
 from awflow.failure import BAD, Failure, failure_of, shown
 from awflow.frontier import Frontier
 from awflow.identity import local_part, unchanged, upstream_part
-from awflow.place import Place, definition_site
 from awflow.plan import IN, Plan, task_name
 from awflow.proofs import history_of
 from awflow.reasons import MAYBE, Reason
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from awflow.advice import Linter
     from awflow.frontier import Row
+    from awflow.place import Place
     from awflow.state.grant import Grant
     from awflow.state.liveness import Owner
     from awflow.state.store import Store
@@ -148,7 +148,7 @@ class Session:
                 'job': subject.name, 'position': -1, 'generation': generation, 'attempt': (0, 0), 'outputs': (), 'inputs': (),
                 'stat': (), 'produced': {}, 'env': {}, 'cuda': cuda, 'cwd': self.place.directory,
                 'results_file': os.path.join(layout.results_dir(subject.name), f'{generation}.pickles'),
-                'telling': self._telling(subject), 'state': layout.root, 'workflow': layout.workflow,
+                'telling': telling(self.run, subject, self.place, layout), 'state': layout.root, 'workflow': layout.workflow,
                 'limit': subject.job.options.timelimit, 'history': None, 'lint': None,
             }  # fmt: skip
         return self._commons[key]
@@ -175,15 +175,6 @@ class Session:
         if self.linter is not None:
             order['lint'] = self.linter.order(subject, row)
         return order
-
-    def _telling(self, subject: Subject) -> list[str]:
-        """What a schedule inside a task is told of where it is, as JSON around the name and the id of the task."""
-        layout, job = self.store.layout, subject.job
-        told = jsontext.dumps({
-            'run': self.run, 'workflow': layout.workflow, 'state': layout.root, 'script': self.place.script,
-            'cpus': job.options.cpus, 'ancestors': [*self.place.ancestors, definition_site(job.function)],
-        }).decode()  # fmt: skip
-        return [f'{told[:-1]},"task":', ',"attempt":"', '"}']
 
     def generation(self, task: Row) -> int:
         """The number of the claim under which a task runs."""
@@ -235,10 +226,6 @@ class Session:
         return {id(g): g for g in [self.grant, *self.grants.values()] if g is not None}.values()
 
     # -- after a task --------------------------------------------------------------------------------------------------
-
-    def completed(self, attempt: Attempt, report: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """The report of a task that ran alone, with what this process has to add, and what is to be said in its log."""
-        return completed(attempt, self.subject(attempt.task), self.survey, report)
 
     def _fields(self, attempt: Attempt) -> dict[str, Any]:
         """What the records of an attempt's start and end say alike (see Record)."""

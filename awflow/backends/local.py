@@ -8,8 +8,10 @@ from collections import deque
 from heapq import heappop, heappush
 from time import monotonic
 
+from awflow.attempt import completed
 from awflow.backends.budget import Budget, Share
 from awflow.backends.interrupt import Interrupt
+from awflow.backends.launched import Child, outcome_of
 from awflow.backends.meter import exact_memory_of, memory_of
 from awflow.backends.pool import Began, Exited, Lost, Reported, Wrote
 from awflow.backends.tasklog import TaskLog
@@ -18,7 +20,6 @@ from awflow.state.layout import safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from awflow.attempt import Attempt
@@ -34,46 +35,6 @@ RECORDS = 256  # of which that may be so
 LOOSE = 0.05  # seconds by which a limit may be overstepped
 SIGN, RAREST = 30.0, 600.0  # seconds between signs of life: each pause doubles, for they only inform
 MIB = 1024 * 1024
-
-
-class Child:
-    """A process that performs attempts in turn, and what is known of it."""
-
-    __slots__ = (
-        'attempts',
-        'deadline',
-        'doom',
-        'index',
-        'log',
-        'number',
-        'paced',
-        'peak',
-        'pid',
-        'report',
-        'share',
-        'slot',
-        'stop_at',
-    )
-
-    def __init__(self, slot: int, number: int, attempts: list[Attempt], share: Share, paced: bool) -> None:
-        self.slot = slot
-        self.number = number
-        self.attempts = attempts
-        self.share = share
-        self.paced = paced  # each attempt waits until the one before it is on record
-        self.log: TaskLog | None = None  # once something was written
-        self.index = 0
-        self.pid = 0
-        self.peak = 0  # bytes
-        self.deadline: float | None = None
-        self.doom: tuple[str, dict[str, str]] | None = None  # outcome and error of a task that is being ended
-        self.stop_at: float | None = None  # when SIGKILL follows
-        self.report: Mapping[str, Any] | None = None
-
-    @property
-    def attempt(self) -> Attempt:
-        """The one under way."""
-        return self.attempts[self.index]
 
 
 class LocalBackend:
@@ -295,7 +256,8 @@ class LocalBackend:
         """Record the attempt under way, which has ended, and try again if it may."""
         attempt = child.attempt
         if len(child.attempts) == 1 and child.report is not None:
-            child.report, said = self.session.completed(attempt, child.report)
+            subject = self.session.subject(attempt.task)
+            child.report, said = completed(attempt, subject, self.session.survey, child.report)
             for line in said:
                 child.log = child.log or self._log(child)
                 child.log.write(f'awflow: {line}\n'.encode())
@@ -382,22 +344,3 @@ class LocalBackend:
         self.queues.clear()
         self.turns.clear()
         self.frontier.elsewhere.clear()
-
-
-def outcome_of(child: Child, status: int) -> tuple[str, Mapping[str, Any]]:
-    """How the attempt ended, from its own report, from what was done to it, and from the status of its process."""
-    report = child.report
-    if report is not None and (report['outcome'] == 'succeeded' or child.doom is None):
-        return report['outcome'], report
-    if child.doom is not None:
-        return child.doom[0], {**(report or {}), 'outputs': {}, 'error': child.doom[1]}
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
-        hint = ', perhaps for want of memory' if number == signal.SIGKILL else ''
-        return 'crashed', {'error': {'type': name, 'line': f'its process was killed by {name}{hint}'}}
-    code = os.WEXITSTATUS(status)
-    return 'failed', {
-        'exit': code,
-        'error': {'type': 'Exit', 'line': f'its process ended with status {code} before the function returned'},
-    }
