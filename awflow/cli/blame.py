@@ -39,7 +39,7 @@ def blame(files: Sequence[str], whole: bool, thorough: bool, as_json: bool, root
     from awflow.cli.workflows import chosen
     from awflow.errors import StateError
 
-    workflows = [Workflow(root, name) for name in chosen(root, workflow)]
+    workflows = [Workflow(root, name, looking=True) for name in chosen(root, workflow)]
     found, missed = [], []
     for file in files:
         try:

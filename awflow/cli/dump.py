@@ -22,5 +22,5 @@ def dump(root: str, workflow: str | None) -> None:
     from awflow.state.store import Store
 
     for name in chosen(root, workflow):
-        for fields in Store(root, name).read().dump():
+        for fields in Store(root, name, looking=True).read().dump():
             stdout.write(dumps({'workflow': name, **fields}) + '\n')

@@ -26,7 +26,7 @@ def listed(root: str, workflow: str | None, selectors: Sequence[str], failed: bo
     from awflow.cli.console import console
     from awflow.cli.selection import narrowed, select_all
 
-    chosen = narrowed(select_all(root, workflow, selectors, planned=True), failed, crashed)
+    chosen = narrowed(select_all(root, workflow, selectors, planned=True, looking=True), failed, crashed)
     if as_json:
         _print_json(root, chosen)
         return

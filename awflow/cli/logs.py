@@ -42,7 +42,7 @@ def logs(
         raise click.UsageError('Say of which job, as in: awflow logs "fit[3]"; or --failed.')
     if follow and (failed or crashed or attempt is not None):
         raise click.UsageError('--follow shows what is to come: it goes with no --failed, --crashed or --attempt.')
-    selections = select_all(root, workflow, selectors)
+    selections = select_all(root, workflow, selectors, looking=True)
     single = [len(selection.keys) for selection in selections] == [1]
     if follow:
         _follow(selections, single)

@@ -41,12 +41,14 @@ def select(root: str, workflow: str | None, text: str) -> Selection:
     return found[0]
 
 
-def select_all(root: str, workflow: str | None, texts: Sequence[str], planned: bool = False) -> list[Selection]:
+def select_all(
+    root: str, workflow: str | None, texts: Sequence[str], planned: bool = False, looking: bool = False
+) -> list[Selection]:
     """The tasks that any of these selectors means, once each; StateError for one that means none. Without any, all.
 
-    `planned`: also tasks of which nothing is on record but that a run had planned.
+    `planned`: also tasks of which nothing is on record but that a run had planned. `looking`: see Workflow.
     """
-    workflows = [Workflow(root, name) for name in chosen(root, workflow)]
+    workflows = [Workflow(root, name, looking) for name in chosen(root, workflow)]
     for each in workflows:
         each.with_planned = planned
     if not texts:

@@ -38,7 +38,7 @@ def show(
 
     if not selectors and not (failed or crashed):
         raise click.UsageError('Say of which task, as in: awflow show "fit[3]"; or --failed.')
-    found = narrowed(select_all(root, workflow, selectors, planned=True), failed, crashed)
+    found = narrowed(select_all(root, workflow, selectors, planned=True, looking=True), failed, crashed)
     tasks = sum(len(selection.keys) for selection in found)
     if not tasks:
         click.echo(f'awflow: no task {"failed" if failed else "crashed"}', err=True)

@@ -33,7 +33,7 @@ def usage(selectors: Sequence[str], failed: bool, crashed: bool, as_json: bool, 
     from awflow.cli.consumption import Consumption
     from awflow.cli.selection import narrowed, select_all
 
-    selections = narrowed(select_all(root, workflow, selectors), failed, crashed)
+    selections = narrowed(select_all(root, workflow, selectors, looking=True), failed, crashed)
     found = [each for selection in selections if (each := Consumption(selection)).tasks]
     if as_json:
         from json import dumps

@@ -46,7 +46,7 @@ def why(
     from awflow.cli.selection import select_all
 
     told: list[dict[str, object]] = []
-    for observed, selections in by_workflow(select_all(root, workflow, selectors, planned=True)):
+    for observed, selections in by_workflow(select_all(root, workflow, selectors, planned=True, looking=not now)):
         plan = replanned(observed, {each.job: each.keys for each in selections}, script) if now else None
         found = [list(groups(each, BAD if failed else None)) for each in selections]
         single = [len(group.keys) for of_job in found for group in of_job] == [1] and len(selections) == 1

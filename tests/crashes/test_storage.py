@@ -282,6 +282,12 @@ def test_the_state_of_another_user_may_be_looked_at_and_its_code_is_not_run(reac
         os.chown(path, 4321, 4321)
     shown = awflow('clean', '--dry-run', '--older-than', '1d', cwd=reachable.path)
     assert (shown.code, 'dead: ' in shown.out) == (0, True), shown
+    for looks in ('status -v', 'status --crashed', 'show hold[0]', 'why hold[1]', 'usage', 'graph', 'dump'):
+        told = awflow(*looks.split(), cwd=reachable.path)
+        assert (told.code, 'hold' in told.out) == (0, True), (looks, told)
+    assert awflow('logs', 'hold[1]', cwd=reachable.path).code == 0
+    for refused in (awflow('debug', 'hold[1]', cwd=reachable.path), awflow('why', '--now', 'hold[1]', cwd=reachable.path)):
+        assert (refused.code, 'is not yours alone' in refused.err) == (1, True), refused
     for options in (['--dry-run', '--outputs'], ['--dry-run', '--orphans'], ['--yes']):
         refused = awflow('clean', *options, cwd=reachable.path)
         assert (refused.code, 'is not yours alone' in refused.err) == (1, True), (options, refused)
