@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from awflow.identity import paths_digest
 from awflow.outcome import outcome_digest
-from awflow.plan import FRESH_ROW, MISSING_ROW, Facts
+from awflow.facts import FRESH_ROW, MISSING_ROW, Facts
 from awflow.reasons import Reason
 from awflow.state.record import digest_of_lines
 from awflow.state.table import FINAL, OUTCOMES, RESULT, WIDTH

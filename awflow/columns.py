@@ -9,7 +9,7 @@ record and digests its files. So what is fast here decides nothing that the slow
 from __future__ import annotations
 
 from awflow.elements import Numbers
-from awflow.plan import MISSING_ROW, SETTLED, TOLD, places_of
+from awflow.facts import MISSING_ROW, SETTLED, TOLD, places_of
 from awflow.reasons import Reason
 from awflow.state.confirmed import STAMP, Confirmed, differing
 from awflow.state.rows import Rows
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
+    from awflow.facts import Facts
     from awflow.job import Condition
-    from awflow.plan import Facts
     from awflow.state.rows import RowColumns
     from awflow.subject import Subject
     from awflow.survey import Survey

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 
 from awflow.edges import answer, decide
+from awflow.facts import Link
 from awflow.outcome import job_end, skipped_end
-from awflow.plan import ELSEWHERE, IN, Link, Plan, Planned
+from awflow.plan import ELSEWHERE, IN, Plan, Planned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from time import time
 
 from awflow.ancestry import Ancestry
 from awflow.errors import CycleError
+from awflow.facts import Link
 from awflow.graph import ordered, unique_names
 from awflow.job import Job
 from awflow.place import definition_site, place_of, refuse_foreign
-from awflow.plan import Link, Plan
+from awflow.plan import Plan
 from awflow.sources import Sources
 from awflow.state.record import Record
 from awflow.state.store import Store

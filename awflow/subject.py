@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from awflow.ancestry import Ancestry
+    from awflow.facts import Link
     from awflow.fingerprint import Fingerprint, Fingerprinter, Pattern
     from awflow.job import Job
-    from awflow.plan import Link
     from awflow.state.rows import Rows
     from awflow.state.view import State
     from awflow.templates import Template
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ALONE: Final = (SINGLE,)  # the keys of a job without array
 NOTHING: Any = {}  # where a job has nothing to say: one for all, never filled
 CONDITION: Final = 'postcondition '  # what the names of components of postconditions begin with
-BIG: Final = 1  # tasks from which on an array is looked at by column, not element by element
+BIG: Final = 64  # tasks from which on an array is looked at by column, not element by element
 
 
 class Subject:

@@ -6,9 +6,10 @@ import os
 
 from awflow.alone import Alone
 from awflow.errors import DefinitionError, InFlightError
+from awflow.facts import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, places_of
 from awflow.identity import local_part, upstream_part
 from awflow.outcome import outcome_digest
-from awflow.plan import ELSEWHERE_ROW, FRESH_ROW, MISSING_ROW, OUTDATED_ROW, Facts, places_of, task_name
+from awflow.plan import task_name
 from awflow.producers import Producers
 from awflow.reasons import FRESH, MISSING, Reason
 from awflow.specs import expand_inputs

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from awflow.explain import Account, Group, render_plan
-from awflow.plan import Facts, Plan
+from awflow.facts import Facts
+from awflow.plan import Plan
 from awflow.reasons import SENTENCES, Reason
 from awflow.state.store import Store
 from tests.conftest import Workspace

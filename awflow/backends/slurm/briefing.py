@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from awflow.backends.slurm.request import Site
     from awflow.backends.slurm.shape import Shape
+    from awflow.facts import Link
     from awflow.frontier import Row
-    from awflow.plan import Link, Plan
+    from awflow.plan import Plan
     from awflow.planner import Planner
     from awflow.subject import Subject
 

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Final
 
+    from awflow.facts import Link
     from awflow.frontier import Frontier
-    from awflow.plan import Link, Plan
+    from awflow.plan import Plan
     from awflow.subject import Subject
 
 KINDS: Final = {'success': 'afterok', 'failure': 'afternotok', 'any': 'afterany'}
