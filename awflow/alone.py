@@ -7,9 +7,9 @@ first, each task at its place in them; whatever is not plainly as it was is left
 
 from __future__ import annotations
 
+from awflow.facts import FRESH_ROW, MISSING_ROW, Facts
 from awflow.identity import paths_digest
 from awflow.outcome import outcome_digest
-from awflow.facts import FRESH_ROW, MISSING_ROW, Facts
 from awflow.reasons import Reason
 from awflow.state.record import digest_of_lines
 from awflow.state.table import FINAL, OUTCOMES, RESULT, WIDTH

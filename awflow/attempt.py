@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from awflow.frontier import Row
     from awflow.place import Place
-    from awflow.state.digests import Digests, Signature
+    from awflow.state.cached import Signature
+    from awflow.state.digests import Digests
     from awflow.state.layout import Layout
     from awflow.subject import Subject
     from awflow.survey import Survey

@@ -21,7 +21,8 @@ import stat
 from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
 
 from awflow.errors import RunError, StateVersionError
-from awflow.state import confirmed, jsontext, snapshot
+from awflow.state import confirmed, jsontext
+from awflow.state.cached import RACY, Cached, Signature, packed, unpacked
 from awflow.state.snapshot import Damaged, Snapshot
 
 TYPE_CHECKING = False
@@ -33,13 +34,10 @@ if TYPE_CHECKING:
     from awflow.state.fs import Disk
     from awflow.state.looks import Looks
 
-RACY = 2_000_000_000  # nanoseconds
-RACY_FINE = 100_000_000  # where times have fractions of a millisecond
 _TRIES = 3
 _CLOCK_AGE = 1.0  # seconds for which the filesystem's time is not asked again; too early is on the safe side
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
-Signature = tuple[int, int, int, int]  # size, mtime and ctime in ns, inode
 _Reading = tuple[Signature, str, Signature]  # a digest, and the signature before and after the file was read
 
 
@@ -62,26 +60,6 @@ class Content:
         return f'Content({self.digest}, {self.size})'
 
 
-class _Cached:
-    """A file's digest, the signature it had then, and the filesystem's time then (0: not known, so never trusted)."""
-
-    __slots__ = ('digest', 'seen', 'signature')
-
-    def __init__(self, signature: Signature, digest: str, seen: int) -> None:
-        self.signature = signature
-        self.digest = digest
-        self.seen = seen
-
-    @property
-    def lasts(self) -> bool:
-        """Whether it may be trusted for as long as the file has this signature."""
-        _, mtime, ctime, _ = self.signature
-        return max(mtime, ctime) + (RACY_FINE if ctime % 1_000_000 else RACY) <= self.seen
-
-    def vouches_for(self, signature: Signature) -> bool:
-        return signature == self.signature and self.lasts
-
-
 class Digests:
     """Digests by path, relative to the current directory as given; `changing` names files that never held still."""
 
@@ -94,7 +72,7 @@ class Digests:
         self.changing: set[str] = set()
         self._path = path
         self._opened: Snapshot | None = None
-        self._cached: dict[str, _Cached] | None = None
+        self._cached: dict[str, Cached] | None = None
         self._confirmed: dict[str, Confirmed] | None = None
         self._codes: dict[str, Any] | None = None
         self._looks: Looks | None = None
@@ -168,7 +146,7 @@ class Digests:
         """
         signature = signature or self.signature(path)
         if signature and signature[0] == content.size:
-            self._remember(path, _Cached(signature, content.digest, 0))
+            self._remember(path, Cached(signature, content.digest, 0))
 
     def catch_up(self) -> None:
         """Once there is a place beside which to read the filesystem's time: what was digested before may be trusted after all.
@@ -182,7 +160,7 @@ class Digests:
             seen = now - int((self.disk.monotonic() - self._undated) * 10**9)
             undated = [path for path, cached in self._cache.items() if not cached.seen]
             for path in undated:
-                self._remember(path, _Cached(self._cache[path].signature, self._cache[path].digest, seen))
+                self._remember(path, Cached(self._cache[path].signature, self._cache[path].digest, seen))
             self._undated = None
 
     def confirm(self, paths: Iterable[str]) -> None:
@@ -196,7 +174,7 @@ class Digests:
         for path in paths:
             cached = self._cache.get(path)
             if cached and not cached.vouches_for(cached.signature) and self.signature(path) == cached.signature:
-                self._remember(path, _Cached(cached.signature, cached.digest, now))
+                self._remember(path, Cached(cached.signature, cached.digest, now))
 
     @property
     def confirmed(self) -> Mapping[str, Confirmed]:
@@ -239,7 +217,7 @@ class Digests:
         """Take over a digest that was kept elsewhere for a file of this stamp, if it still has it."""
         signature = self.signature(path)
         if signature is not None and path not in self._cache and confirmed.stamp_of(signature) == stamp:
-            self._remember(path, _Cached(signature, digest, max(signature[1], signature[2]) + RACY))
+            self._remember(path, Cached(signature, digest, max(signature[1], signature[2]) + RACY))
 
     def forget(self, paths: Iterable[str]) -> None:
         """Drop the digests of files whose stamps are kept by column."""
@@ -253,16 +231,16 @@ class Digests:
         temporary = f'{self._path}.tmp-{self.disk.token()}'
         lasting = {path: cached for path, cached in self._cache.items() if cached.lasts}
         try:
-            self.disk.jot(temporary, _packed(lasting, self.confirmed, self.codes))
+            self.disk.jot(temporary, packed(lasting, self.confirmed, self.codes))
             self.disk.rename(temporary, self._path)
             self._changed = False
         except OSError:
             self._discard(temporary)
 
     @property
-    def _cache(self) -> dict[str, _Cached]:
+    def _cache(self) -> dict[str, Cached]:
         if self._cached is None:
-            self._cached = self._from_file(_unpacked)
+            self._cached = self._from_file(unpacked)
         return self._cached
 
     def _from_file(self, part: Callable[[Snapshot], dict[str, Any]]) -> dict[str, Any]:
@@ -274,7 +252,7 @@ class Digests:
         except (OSError, Damaged, StateVersionError, KeyError, ValueError):
             return {}
 
-    def _remember(self, path: str, cached: _Cached) -> None:
+    def _remember(self, path: str, cached: Cached) -> None:
         self._cache[path] = cached
         self._changed = True
 
@@ -293,7 +271,7 @@ class Digests:
             seen = self._filesystem_time()
             before, digest, after = _read(path)
             if before == after:
-                self._remember(path, _Cached(before, digest, seen))
+                self._remember(path, Cached(before, digest, seen))
                 self.changing.discard(path)
                 return Content(digest, before[0])
         self.changing.add(path)
@@ -333,7 +311,7 @@ class Digests:
         before, digest, after = reading
         if before != after:
             return self.of(path)
-        self._remember(path, _Cached(before, digest, seen))
+        self._remember(path, Cached(before, digest, seen))
         self.changing.discard(path)
         return Content(digest, before[0])
 
@@ -408,35 +386,6 @@ def _read(path: str) -> _Reading:
         return before, digest, _signature(os.fstat(fd))
     finally:
         os.close(fd)
-
-
-_NUMBERS = {'size': 'Q', 'mtime': 'q', 'ctime': 'q', 'inode': 'Q'}  # of a signature; times before 1970 exist
-
-
-def _packed(cache: dict[str, _Cached], jobs: Mapping[str, Confirmed], codes: Mapping[str, Any]) -> bytes:
-    from array import array
-
-    columns: dict[str, bytes | bytearray] = {
-        name: snapshot.little_endian(array(code, [cached.signature[at] for cached in cache.values()]))
-        for at, (name, code) in enumerate(_NUMBERS.items())
-    }
-    columns['seen'] = snapshot.little_endian(array('Q', [cached.seen for cached in cache.values()]))
-    columns['digest'] = b''.join(bytes.fromhex(cached.digest) for cached in cache.values())
-    columns['paths'] = jsontext.dumps(list(cache))
-    columns.update(confirmed.written(jobs, jsontext.dumps))
-    if codes:
-        columns['codes'] = jsontext.dumps(codes)
-    return snapshot.write(columns, {'kind': 'digests'})
-
-
-def _unpacked(columns: Snapshot) -> dict[str, _Cached]:
-    signatures = zip(*(columns.integers(name, code) for name, code in _NUMBERS.items()), strict=True)
-    digests = columns['digest'].hex()
-    seen = columns.integers('seen', 'Q')
-    return {
-        path: _Cached(signature, digests[32 * at : 32 * at + 32], seen[at])
-        for at, (path, signature) in enumerate(zip(jsontext.loads(columns['paths']), signatures, strict=True))
-    }
 
 
 def _unreadable(path: str, error: OSError) -> RunError:

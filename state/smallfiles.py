@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-    from awflow.state.digests import Signature
+    from awflow.state.cached import Signature
 
 SMALL: Final = 1 << 20  # bytes
 LITTLE: Final = 1 << 16  # bytes: read in less time than a process takes to end

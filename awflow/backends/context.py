@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from awflow.backends.lint import Watch
     from awflow.backends.payload import Definition, Payload
     from awflow.job import Job
-    from awflow.state.digests import Digests, Signature
+    from awflow.state.cached import Signature
+    from awflow.state.digests import Digests
     from awflow.state.record import Record
     from awflow.state.rows import Rows
 

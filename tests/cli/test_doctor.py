@@ -326,12 +326,12 @@ def test_leftovers_are_told_by_kind(ran: Any, examined: Any) -> None:
 
 
 def test_a_cache_of_digests_full_of_files_that_are_gone_is_told(ran: Any, examined: Any) -> None:
-    from awflow.state.digests import RACY, _Cached
+    from awflow.state.cached import RACY, Cached
 
     cache = ran.directory / '.awflow/flow/digests'
     digests = Store(str(ran.directory / '.awflow'), 'flow').digests()
     for number in range(1200):
-        digests._remember(f'gone-{number}', _Cached((0, 0, 0, 0), '0' * 32, RACY))
+        digests._remember(f'gone-{number}', Cached((0, 0, 0, 0), '0' * 32, RACY))
     digests.save()
     assert 'files that it remembers about 99 % are gone' in text_of(examined(), 'state') or (
         'files that it remembers about 100 % are gone' in text_of(examined(), 'state')
