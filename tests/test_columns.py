@@ -13,10 +13,10 @@ FLOW = """
     import json, random
     from awflow import subject
     from awflow.errors import AwflowError
-    from awflow.state import digests
+    from awflow.state import cached
 
     SIZE = 200
-    digests.RACY = digests.RACY_FINE = -10**15  # files are as good as old, so that columns may be trusted at once
+    cached.RACY = cached.RACY_FINE = -10**15  # files are as good as old, so that columns may be trusted at once
     dice = random.Random({seed})
 
     def made(keys):
@@ -114,9 +114,9 @@ def test_whatever_happens_to_files_columns_say_what_each_task_alone_would(worksp
 DECLARED = """
     from awflow import subject
     from awflow.errors import AwflowError
-    from awflow.state import digests
+    from awflow.state import cached
 
-    digests.RACY = digests.RACY_FINE = -10**15
+    cached.RACY = cached.RACY_FINE = -10**15
     SIZE = 70
 
     def plain(f): return outputs('a/{i}')(inputs('in/{i}')(f))
