@@ -203,7 +203,8 @@ def _times(part: Part, probe: str, disk: Disk) -> None:
     tick, shown = next((size, name) for size, name in (*TICKS, (1, '1 ns')) if all(stamp % size == 0 for stamp in stamps))
     skew = sorted(skews)[len(skews) // 2]
     part.facts.update(timestamps_ns=tick, clock_skew_s=round(skew, 3))
-    part.ok(f'times of files are kept to {shown}', 'A digest is only trusted of a file that was 2 s old when it was read.')
+    age = '0.1 s' if tick < 10**6 else '2 s'
+    part.ok(f'times of files are kept to {shown}', f'A digest is only trusted of a file that was {age} old when it was read.')
     if abs(skew) > max(SKEW, tick / 1e9):
         how = 'ahead of' if skew > 0 else 'behind'
         part.warn(
