@@ -16,7 +16,7 @@ FLOW = """
     from awflow.state import compaction, digests
 
     SIZE = 40
-    digests.RACY = digests.RACY_FINE = -10**15  # files are as good as old, so that their digests may be trusted at once
+    cached.RACY = cached.RACY_FINE = -10**15  # files are as good as old, so that their digests may be trusted at once
     compaction._BYTES, compaction._SHARE = 0, 10**9  # every run is folded into a snapshot
     dice = random.Random({seed})
     state = {{'factor': [1] * SIZE, 'extra': [0] * SIZE, 'strict': False, 'cut': SIZE}}

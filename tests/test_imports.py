@@ -61,9 +61,9 @@ SCRIPT = """
 import os, sys
 before = set(sys.modules)
 from awflow import after, ensure, inputs, job, outputs, schedule
-from awflow.state import digests
+from awflow.state import cached
 
-digests.RACY = digests.RACY_FINE = -10**15  # files are as good as old: young ones would be read, and that be noted
+cached.RACY = cached.RACY_FINE = -10**15  # files are as good as old: young ones would be read, and that be noted
 @outputs('made')
 @ensure(lambda: os.path.exists('made'))
 @job
@@ -82,7 +82,7 @@ if not run.executed:
 ARRAY = """
 @ensure(lambda i: os.path.exists('made'))
 @outputs('{i}.txt')
-@job(array=20)
+@job(array=100)
 def each(i): open(f'{i}.txt', 'w').close()
 
 use.after(each)
