@@ -13,7 +13,7 @@ FLOW = """
     import random
     from awflow import alone
     from awflow.errors import AwflowError
-    from awflow.state import compaction, digests
+    from awflow.state import cached, compaction
 
     SIZE = 40
     cached.RACY = cached.RACY_FINE = -10**15  # files are as good as old, so that their digests may be trusted at once
