@@ -15,6 +15,7 @@ from awflow.state.record import Record
 from awflow.state.store import Store
 
 LIMIT = 60.0  # seconds after which a script hangs; nothing waits for them to pass
+os.environ['PYTHONDONTWRITEBYTECODE'] = '1'  # Python takes an edit of the same second and size for none, and runs what it had
 PRELUDE = 'import os, signal, sys, time\nfrom awflow import *\n'
 
 
