@@ -68,7 +68,7 @@ class Candidate:
         subprocess.run(command, cwd=self.directory, env=ENVIRONMENT, check=True, capture_output=True)
         self.check()
         rows = (self.directory / 'calls').read_text(encoding='utf-8').splitlines()
-        return next(int(row.split()[-2]) for row in rows if row.endswith('total'))
+        return next(int(row.split()[3]) for row in rows if row.endswith('total'))
 
 
 def in_turn(candidates: Sequence[Candidate], rounds: int) -> None:
