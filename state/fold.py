@@ -11,7 +11,7 @@ from array import array
 from itertools import pairwise
 
 from awflow.state import jsontext, snapshot
-from awflow.state.record import EMPTY, names_digest, own_digest
+from awflow.state.record import DEFAULTS, EMPTY, SECONDS, names_digest, own_digest
 from awflow.state.sums import of_blocks
 from awflow.state.table import (
     BLOCK,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from awflow.state.rows import Rows
 
 _IN_COLUMNS = ('job', 'task', 'generation', 'attempt', 'final', 'outcome', 'end', 'code', 'upstream')
+_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _WORD = 0xFFFF
 
 
@@ -114,7 +115,8 @@ class _Writer:
             if translation is not None and number not in touched:
                 self._copy(translation, number)
             else:
-                self._pack([(rows.record(row), rows.earlier(row)) for row in order[first : first + BLOCK]])
+                block = order[first : first + BLOCK]
+                self._pack([rows.record(row) for row in block], [rows.earlier(row) for row in block])
 
     def _copy(self, translation: _Translation, number: int) -> None:
         base = translation.base
@@ -128,49 +130,35 @@ class _Writer:
             digests += getattr(base, name)[WIDTH * span.start : WIDTH * span.stop]
         self._end_block(base.packed(number))
 
-    def _pack(self, records: Iterable[tuple[Record, list[dict[str, Any]]]]) -> None:
-        shown = [{**self._row(record), **({EARLIER: earlier} if earlier else {})} for record, earlier in records]
-        names = {name: None for fields in shown for name in fields}
-        columns = {name: [fields.get(name) for fields in shown] for name in names}
-        self._end_block(packed(jsontext.dumps(columns)))
+    def _pack(self, records: Sequence[Record], earlier: Sequence[list[dict[str, Any]]]) -> None:
+        """Append a block: what is compared to the columns that all blocks share, what is only shown as JSON."""
+        flags = self._put(records)
+        self._end_block(packed(jsontext.dumps(_shown(records, earlier, flags))))
+
+    def _put(self, records: Sequence[Record]) -> list[int]:
+        """Append what is compared to the columns; return the flags."""
+        flags = [
+            FINAL * record.final | RESULT * (record.result is not None) | MAKES * bool(record.outputs)
+            | END_IS_ID * bool(record.end and record.id == record.end) for record in records
+        ]  # fmt: skip
+        put = self.integers
+        put['flags'].extend(flags)
+        put['outcome'].extend(_CODES.get(record.outcome, OTHER_OUTCOME) for record in records)
+        put['context'].extend(self.context(record.code, record.upstream) for record in records)
+        put['generation'].extend(record.generation for record in records)
+        put['attempt'].extend(
+            min(restart, _WORD) << 16 | min(retry, _WORD) for restart, retry in (record.attempt for record in records)
+        )
+        self.digests['own'] += b''.join([own_digest(record.own) for record in records])
+        self.digests['end'] += b''.join([bytes.fromhex(record.end) or EMPTY for record in records])
+        return flags
 
     def _end_block(self, packed: bytes | memoryview) -> None:
         self.blocks += packed
         self.block_ends.append(len(self.blocks))
 
-    def _row(self, record: Record) -> dict[str, Any]:
-        """Append what is compared to the columns; return what is only shown."""
-        shown = record.to_dict()
-        for name in _IN_COLUMNS:
-            shown.pop(name, None)
-        end = bytes.fromhex(record.end) or EMPTY
-        flags = FINAL * record.final | RESULT * (record.result is not None) | MAKES * bool(record.outputs)
-        if record.end and record.id == record.end:
-            del shown['id']
-            flags |= END_IS_ID
-        if 'started' in shown and 'ended' in shown:
-            shown['ended'] = round(shown['ended'] - shown['started'], 3)  # few digits where there were many
-        if record.outputs and record.own:
-            paths = names_digest(record.outputs)
-            shown['own'] = {name: PATHS if digest == paths else digest for name, digest in record.own.items()}
-        known = record.outcome in OUTCOMES
-        if not known:
-            shown['outcome'] = record.outcome
-        restart, retry = record.attempt
-        if max(restart, retry) > _WORD:
-            shown['attempt'] = [restart, retry]
-        put = self.integers
-        put['outcome'].append(OUTCOMES.index(record.outcome) if known else OTHER_OUTCOME)
-        put['flags'].append(flags)
-        put['context'].append(self.context(record.code, record.upstream))
-        put['generation'].append(record.generation)
-        put['attempt'].append(min(restart, _WORD) << 16 | min(retry, _WORD))
-        self.digests['own'] += own_digest(record.own)
-        self.digests['end'] += end
-        return shown
-
     def context(self, code: str, upstream: Mapping[str, str]) -> int:
-        name = (code, *sorted(upstream.items()))
+        name = (code, *sorted(upstream.items())) if upstream else (code,)
         number = self._context_numbers.setdefault(name, len(self.contexts))
         if number == len(self.contexts):
             self.contexts.append((code, upstream))
@@ -193,6 +181,50 @@ class _Writer:
         columns['blocks'] = self.blocks
         columns.update((name, zlib.compress(jsontext.dumps(column))) for name, column in told.items() if column)
         return snapshot.write(columns, meta)
+
+
+def _shown(records: Sequence[Record], earlier: Sequence[list[dict[str, Any]]], flags: Sequence[int]) -> dict[str, list[Any]]:
+    """What is only shown of records, member by member, in the order in which a reader of the rows meets the members."""
+    columns: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(name for record in records for name in record.extra):
+        columns[name] = [record.extra.get(name) for record in records]
+    for name, default in DEFAULTS.items():
+        column = [getattr(record, name) for record in records] if name not in _IN_COLUMNS else []
+        if column.count(default) < len(column):
+            columns[name] = [None if value == default else value for value in column]
+    _shorten(columns, records, flags)
+    columns['outcome'] = [None if record.outcome in _CODES else record.outcome for record in records]
+    columns['attempt'] = [list(record.attempt) if max(record.attempt) > _WORD else None for record in records]
+    columns[EARLIER] = [told or None for told in earlier]
+    firsts = {
+        name: place for name, column in columns.items()
+        if (place := next((row for row, value in enumerate(column) if value is not None), None)) is not None
+    }  # fmt: skip
+    return {name: columns[name] for name in sorted(firsts, key=firsts.__getitem__)}
+
+
+def _shorten(columns: dict[str, list[Any]], records: Sequence[Record], flags: Sequence[int]) -> None:
+    """Leave out what follows from the rest, and digits."""
+    for name in SECONDS:
+        if name in columns:
+            columns[name] = [None if value is None else round(value, 3) for value in columns[name]]
+    if 'started' in columns and 'ended' in columns:
+        columns['ended'] = [
+            end if end is None or start is None else round(end - start, 3)  # few digits where there were many
+            for start, end in zip(columns['started'], columns['ended'], strict=True)
+        ]
+    if 'id' in columns:
+        columns['id'] = [None if flag & END_IS_ID else value for value, flag in zip(columns['id'], flags, strict=True)]
+    if 'own' in columns and 'outputs' in columns:
+        columns['own'] = [_without_paths(record) for record in records]
+
+
+def _without_paths(record: Record) -> dict[str, Any] | None:
+    """Its own components, with a short word for the one that follows from the names of the outputs."""
+    if not record.own or not record.outputs:
+        return record.own or None
+    paths = names_digest(record.outputs)
+    return {name: PATHS if digest == paths else digest for name, digest in record.own.items()}
 
 
 class _Translation(dict[int, int]):

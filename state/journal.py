@@ -28,6 +28,7 @@ _SUM = b',"sum":"'
 _TAIL = len(_SUM) + 16 + len(b'"}')
 _MOVE_ON = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE)
 _FILES_TRIED = 3
+_PART = 2 << 20  # bytes of which objects are made at a time: of all at once they would take a multiple of the memory
 
 
 def frame(obj: Mapping[str, Any]) -> bytes:
@@ -38,34 +39,52 @@ def frame(obj: Mapping[str, Any]) -> bytes:
 
 
 def parse(
-    data: bytes, damage: list[int] | None = None, wanted: Callable[[bytes], bool] | None = None
+    data: bytes,
+    damage: list[int] | None = None,
+    wanted: Callable[[bytes], bool] | None = None,
+    load: Callable[[list[bytes]], list[dict[str, Any]]] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The whole objects among these bytes; where a line is no object, its offset is appended to `damage`.
 
-    Lines that are not `wanted` are not looked at.
+    Lines that are not `wanted` are not looked at. `load` makes objects of the bodies of whole lines, many at a time: what a
+    line says is in its body, and a `}`.
     """
+    load = load or objects
     at = 0
-    for line in data.split(b'\n'):
+    while at < len(data):
+        end = data.find(b'\n', at + _PART)
+        end = len(data) if end < 0 else end
+        yield from load(list(_bodies(data[at:end].split(b'\n'), at, damage, wanted)))
+        at = end + 1
+
+
+def _bodies(lines: list[bytes], at: int, damage: list[int] | None, wanted: Callable[[bytes], bool] | None) -> Iterator[bytes]:
+    """Of the lines that begin at this offset the bodies of those that end in a right sum."""
+    for number, line in enumerate(lines):
         if line and (wanted is None or wanted(line)):
-            obj = _whole(line)
-            if obj is not None:
-                yield obj
+            body = line[:-_TAIL]
+            if line[-_TAIL:] == b'%b%b"}' % (_SUM, xxh3_64_hexdigest(body).encode()):
+                yield body
             elif damage is not None:
-                damage.append(at)
-        at += len(line) + 1
+                damage.append(at + sum(map(len, lines[:number])) + number)
+
+
+def objects(bodies: list[bytes]) -> list[dict[str, Any]]:
+    """What lines say, given without sums. One call for all takes three quarters of the time that one for each takes."""
+    if not bodies:
+        return []
+    try:
+        found: list[dict[str, Any]] = jsontext.loads(b'[%b}]' % b'},'.join(bodies))
+        if len(found) == len(bodies):
+            return found
+    except ValueError:
+        pass  # said by the line that it is
+    return [jsontext.loads(body + b'}') for body in bodies]
 
 
 def resume(data: bytes, damage: list[int]) -> int:
     """Where a later look at a growing journal must start: behind the last line, but before the first bad byte."""
     return min(data.rfind(b'\n') + 1, *damage[:1] or [len(data)])
-
-
-def _whole(line: bytes) -> dict[str, Any] | None:
-    body, tail = line[:-_TAIL], line[-_TAIL:]
-    if not tail.startswith(_SUM) or not tail.endswith(b'"}') or tail[len(_SUM) : -2] != xxh3_64_hexdigest(body).encode():
-        return None
-    obj: dict[str, Any] = jsontext.loads(body + b'}')
-    return obj
 
 
 class Journal:

@@ -15,6 +15,7 @@ from awflow.state.journal import parse, resume
 from awflow.state.layout import accessing, check_access
 from awflow.state.ledger import Entry, Listing, claim_name, snapshot_name
 from awflow.state.snapshot import Damaged
+from awflow.state.starts import without_starts
 from awflow.state.table import Table
 from awflow.state.view import Overlay, State
 
@@ -219,7 +220,7 @@ class Reader:
             if len(data) < length:
                 raise _Again(name, f'it has {len(data)} bytes of {length}')
             bad: list[int] = []
-            overlay = Overlay().extended(parse(data, bad))
+            overlay = Overlay().extended(parse(data, bad, load=without_starts))
             if bad and b'\0' in data and self._may_arrive(key):
                 raise _Again(name, 'pages of it are missing')
             self._kept.ended[key] = (overlay, bad)
@@ -248,7 +249,7 @@ class Reader:
         length = offset + len(data)
         bad: list[int] = []
         if data:
-            overlay = overlay.extended(parse(data, bad, self._wanted))
+            overlay = overlay.extended(parse(data, bad, self._wanted, without_starts))
         torn = [offset + at for at in bad if at <= data.rfind(b'\n')]
         self._kept.live[name] = (offset + resume(data, bad), length, overlay, torn)
         return overlay, length, torn

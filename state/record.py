@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 EMPTY = bytes(16)  # the digest of no components
 
 # In the order in which they are written; a field that equals its default is left out.
-_DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     'job': '',
     'task': '',
     'shown': '',
@@ -49,9 +49,11 @@ _DEFAULTS: dict[str, Any] = {
     'accepted': False,
     'by': None,
 }
-_ITEMS = tuple(_DEFAULTS.items())
-_NAMES = _DEFAULTS.keys()
-_SECONDS = ('started', 'ended', 'user', 'system')
+_ITEMS = tuple(DEFAULTS.items())
+_NAMES = DEFAULTS.keys()
+_MAPPINGS = ('upstream', 'own', 'outputs', 'extra')
+_LISTS = ('checks', 'inputs_changed', 'why')
+SECONDS = ('started', 'ended', 'user', 'system')
 
 
 class Record:
@@ -64,7 +66,7 @@ class Record:
     carries what a newer version wrote. Not to be changed once made: states and caches share them.
     """
 
-    __slots__ = (*_DEFAULTS, 'extra')
+    __slots__ = (*DEFAULTS, 'extra')
 
     job: str
     task: str
@@ -104,14 +106,14 @@ class Record:
     extra: dict[str, Any]
 
     def __init__(self, extra: dict[str, Any] | None = None, **fields: Any) -> None:
-        unknown = fields.keys() - _DEFAULTS.keys()
+        unknown = fields.keys() - DEFAULTS.keys()
         if unknown:
             raise TypeError(f'a record has no {", ".join(sorted(unknown))}')
         self._fill(fields, extra)
 
     def _fill(self, fields: Mapping[str, Any], extra: dict[str, Any] | None) -> None:
         """Set every field, one by one: hundreds of thousands are made when a big run is read, and a loop takes three times as
-        long. Mappings and lists that are not given are new ones: defaults must not be shared with who might fill them.
+        long. Mappings and lists that are not given stay unset (see __getattr__).
         """
         get = fields.get
         self.job = get('job', '')
@@ -124,12 +126,17 @@ class Record:
         self.id = get('id', '')
         self.end = get('end', '')
         self.code = get('code', '')
-        self.upstream = get('upstream') or {}
-        self.own = get('own') or {}
-        self.outputs = get('outputs') or {}
+        if told := get('upstream'):
+            self.upstream = told
+        if told := get('own'):
+            self.own = told
+        if told := get('outputs'):
+            self.outputs = told
         self.result = get('result')
-        self.checks = get('checks') or []
-        self.inputs_changed = get('inputs_changed') or []
+        if told := get('checks'):
+            self.checks = told
+        if told := get('inputs_changed'):
+            self.inputs_changed = told
         self.lint = get('lint')
         self.exit = get('exit')
         self.signal = get('signal')
@@ -145,11 +152,23 @@ class Record:
         self.log = get('log', '')
         self.run = get('run', '')
         self.note = get('note', '')
-        self.why = get('why') or []
+        if told := get('why'):
+            self.why = told
         self.adopted = get('adopted', False)
         self.accepted = get('accepted', False)
         self.by = get('by')
-        self.extra = extra or {}
+        if extra:
+            self.extra = extra
+
+    def __getattr__(self, name: str) -> Any:
+        """Of mappings and lists that were not given an empty one, new each time. None is kept: of a hundred thousand records
+        they would be a fifth of the memory.
+        """
+        if name in _MAPPINGS:
+            return {}
+        if name in _LISTS:
+            return []
+        raise AttributeError(f'a record has no {name}')
 
     @property
     def rank(self) -> tuple[int, tuple[int, int], bool, str]:
@@ -165,7 +184,7 @@ class Record:
         fields = {name: value for name, default in _ITEMS if (value := getattr(self, name)) != default}
         if 'attempt' in fields:
             fields['attempt'] = list(self.attempt)
-        for name in _SECONDS:
+        for name in SECONDS:
             if name in fields:
                 fields[name] = round(fields[name], 3)
         return {**self.extra, **fields} if self.extra else fields

@@ -251,7 +251,7 @@ class Rows:
         before = self._base.earlier(row) if folded else []
         if over is not None and folded:
             before = [*before, self._base.brief(row)]
-        if not under and (over is None or attempts.in_order(before, over.generation)):
+        if not under and (over is None or not before or attempts.in_order(before, over.generation)):
             return before
         last = over.to_dict() if over is not None else self._base.brief(row)
         return attempts.earlier(last, [*before, *(attempts.brief(record.to_dict()) for record in under)])
