@@ -115,8 +115,8 @@ class _Writer:
             if translation is not None and number not in touched:
                 self._copy(translation, number)
             else:
-                block = order[first : first + BLOCK]
-                self._pack([rows.record(row) for row in block], [rows.earlier(row) for row in block])
+                part = order[first : first + BLOCK]
+                self._pack([rows.record(row) for row in part], [rows.earlier(row) for row in part])
 
     def _copy(self, translation: _Translation, number: int) -> None:
         base = translation.base

@@ -82,11 +82,6 @@ def objects(bodies: list[bytes]) -> list[dict[str, Any]]:
     return [jsontext.loads(body + b'}') for body in bodies]
 
 
-def resume(data: bytes, damage: list[int]) -> int:
-    """Where a later look at a growing journal must start: behind the last line, but before the first bad byte."""
-    return min(data.rfind(b'\n') + 1, *damage[:1] or [len(data)])
-
-
 class Journal:
     """One writer's file of one claim, made when the first object is appended.
 

@@ -11,11 +11,9 @@ from __future__ import annotations
 import errno
 
 from awflow.errors import StateCorruptError
-from awflow.state.journal import parse, resume
 from awflow.state.layout import accessing, check_access
 from awflow.state.ledger import Entry, Listing, claim_name, snapshot_name
 from awflow.state.snapshot import Damaged
-from awflow.state.starts import without_starts
 from awflow.state.table import Table
 from awflow.state.view import Overlay, State
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
     from awflow.state.fs import Disk
     from awflow.state.layout import Layout
+    from awflow.state.pieces import Pieces
 
 PATIENCE = 90.0  # seconds for which a network filesystem may show a name and not the bytes, or the reverse
 BRIEF = 2.0  # where no other host writes: as long as somebody on this one may need between two steps
@@ -216,14 +215,13 @@ class Reader:
         if live and live[:2] == (length, length):  # read to its end, and found whole, while its claim was live
             self._kept.ended[key] = (self._kept.live.pop(name)[2], [])
         if key not in self._kept.ended:
-            data = self._bytes(name, 0, length)
-            if len(data) < length:
-                raise _Again(name, f'it has {len(data)} bytes of {length}')
-            bad: list[int] = []
-            overlay = Overlay().extended(parse(data, bad, load=without_starts))
-            if bad and b'\0' in data and self._may_arrive(key):
+            pieces = self._pieces(name, 0, length)
+            overlay = pieces.onto(Overlay())
+            if pieces.end < length:
+                raise _Again(name, f'it has {pieces.end} bytes of {length}')
+            if pieces.holed and self._may_arrive(key):
                 raise _Again(name, 'pages of it are missing')
-            self._kept.ended[key] = (overlay, bad)
+            self._kept.ended[key] = (overlay, pieces.bad)
             self._kept.live.pop(name, None)
         return self._kept.ended[key]
 
@@ -242,17 +240,18 @@ class Reader:
     def live_journal(self, name: str) -> tuple[Overlay, int, list[int]]:
         """What a growing journal says so far, its length and where it is torn; only what is new is read."""
         offset, seen, overlay, _ = self._kept.live.get(name, (0, 0, Overlay(), []))
-        data = self._bytes(name, offset)
-        if offset + len(data) < seen:  # shorter than it was: another file, or a client's stale idea of its length
-            offset, overlay = 0, Overlay()
-            data = self._bytes(name)
-        length = offset + len(data)
-        bad: list[int] = []
-        if data:
-            overlay = overlay.extended(parse(data, bad, self._wanted, without_starts))
-        torn = [offset + at for at in bad if at <= data.rfind(b'\n')]
-        self._kept.live[name] = (offset + resume(data, bad), length, overlay, torn)
-        return overlay, length, torn
+        pieces = self._pieces(name, offset)
+        told = pieces.onto(overlay, self._wanted) if pieces else overlay
+        if pieces.end < seen:  # shorter than it was: another file, or a client's stale idea of its length
+            pieces = self._pieces(name, 0)
+            told = pieces.onto(Overlay(), self._wanted)
+        self._kept.live[name] = (pieces.resume, pieces.end, told, pieces.torn)
+        return told, pieces.end, pieces.torn
+
+    def _pieces(self, name: str, offset: int, limit: int = -1) -> Pieces:
+        from awflow.state.pieces import Pieces  # a run without news finds no journal
+
+        return Pieces(lambda at, size: self._bytes(name, at, size), offset, limit)
 
 
 class _Look:

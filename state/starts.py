@@ -8,7 +8,7 @@ to read a big journal would go into such starts. So one is passed over when its 
 
 and what is before `,"code":` is called the head here. Names of members stand between quotes, and a quote within a string has
 a backslash before it; so in a line without backslashes `"final"` and the like can be searched for, and are found wherever they
-are. A head without a bracket holds members of the record itself and nothing else. What is spelled in any other way is read.
+are. That the head holds just these members is seen in the end, which is parsed. What is spelled in any other way is read.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def without_starts(bodies: list[bytes]) -> list[dict[str, Any]]:
             start = starts.pop(head, None)
             if start is not None:
                 ends[place] = start
-        elif code and _is_start(body, head, rest):
+        elif code and _is_start(body, rest):
             starts.setdefault(head, place)
     if not ends:
         return objects(bodies)
@@ -56,8 +56,6 @@ def without_starts(bodies: list[bytes]) -> list[dict[str, Any]]:
     return [obj for obj in found if obj is not None]
 
 
-def _is_start(body: bytes, head: bytes, rest: bytes) -> bool:
-    """Whether it is surely the start of a first attempt."""
-    if b'\\' in body or b'"final"' in rest or b'"attempt"' in rest:
-        return False
-    return b'[' not in head and head.rfind(b'{') == 0 and head.startswith(b'{"job":')
+def _is_start(body: bytes, rest: bytes) -> bool:
+    """Whether it surely is the start of a first attempt, if there is an end with its head."""
+    return b'"final"' not in rest and b'"attempt"' not in rest and b'\\' not in body

@@ -34,12 +34,15 @@ class Overlay:
         new.outranked = dict(self.outranked)
         new.facts = dict(self.facts)
         copied: set[str] = set()
+        one = dict[str, str]().setdefault  # in memory, of what a hundred thousand records say alike
         outranked: dict[tuple[str, str], list[Record]] = {}
         for obj in objs:
             if 'task' not in obj:
                 new.facts[repr(obj)] = dict(obj)
                 continue
             record = Record.from_dict(obj)
+            record.job, record.code = one(record.job, record.job), one(record.code, record.code)
+            record.run, record.host = one(record.run, record.run), one(record.host, record.host)
             if record.job not in copied:
                 copied.add(record.job)
                 new.records[record.job] = dict(new.records.get(record.job, ()))

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from awflow.errors import StateAccessError
-from awflow.state.journal import Journal, frame, parse, resume
+from awflow.state.journal import Journal, frame, parse
+from awflow.state.pieces import Pieces
 from tests.state.staging import StillDisk
 
 OBJECTS: list[dict[str, Any]] = [{'job': 'merge', 'task': str(number), 'text': 'π\n"}' * number} for number in range(4)]
@@ -45,9 +46,10 @@ def test_a_reader_resumes_before_the_first_page_that_has_not_arrived() -> None:
     arrived = b''.join(frames)
     start = len(frames[0])
     holed = arrived[:start] + b'\0' * len(frames[1]) + arrived[start + len(frames[1]) :]
-    damage: list[int] = []
-    seen = list(parse(holed, damage))
-    seen += parse(arrived[resume(holed, damage) :])
+    pieces = Pieces(lambda at, size: holed[at : at + size], 0)
+    seen = list(pieces.objects())
+    assert pieces.holed
+    seen += parse(arrived[pieces.resume :])
     assert all(obj in seen for obj in OBJECTS)
 
 
