@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from itertools import pairwise
+from operator import attrgetter
 
 from awflow.state import jsontext, snapshot
 from awflow.state.record import DEFAULTS, EMPTY, SECONDS, names_digest, own_digest
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from awflow.state.rows import Rows
 
 _IN_COLUMNS = ('job', 'task', 'generation', 'attempt', 'final', 'outcome', 'end', 'code', 'upstream')
+_SHOWN = tuple(name for name in DEFAULTS if name not in _IN_COLUMNS)
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _WORD = 0xFFFF
 
@@ -188,10 +190,10 @@ def _shown(records: Sequence[Record], earlier: Sequence[list[dict[str, Any]]], f
     columns: dict[str, list[Any]] = {}
     for name in dict.fromkeys(name for record in records for name in record.extra):
         columns[name] = [record.extra.get(name) for record in records]
-    for name, default in DEFAULTS.items():
-        column = [getattr(record, name) for record in records] if name not in _IN_COLUMNS else []
-        if column.count(default) < len(column):
-            columns[name] = [None if value == default else value for value in column]
+    for name, told in zip(_SHOWN, zip(*map(attrgetter(*_SHOWN), records), strict=True), strict=True):
+        default = DEFAULTS[name]
+        if told.count(default) < len(told):
+            columns[name] = [None if value == default else value for value in told]
     _shorten(columns, records, flags)
     columns['outcome'] = [None if record.outcome in _CODES else record.outcome for record in records]
     columns['attempt'] = [list(record.attempt) if max(record.attempt) > _WORD else None for record in records]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 
 from awflow.errors import StateCorruptError
+from awflow.state.journal import Pieces
 from awflow.state.layout import accessing, check_access
 from awflow.state.ledger import Entry, Listing, claim_name, snapshot_name
 from awflow.state.snapshot import Damaged
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from awflow.state.fs import Disk
     from awflow.state.layout import Layout
-    from awflow.state.pieces import Pieces
 
 PATIENCE = 90.0  # seconds for which a network filesystem may show a name and not the bytes, or the reverse
 BRIEF = 2.0  # where no other host writes: as long as somebody on this one may need between two steps
@@ -249,8 +249,6 @@ class Reader:
         return told, pieces.end, pieces.torn
 
     def _pieces(self, name: str, offset: int, limit: int = -1) -> Pieces:
-        from awflow.state.pieces import Pieces  # a run without news finds no journal
-
         return Pieces(lambda at, size: self._bytes(name, at, size), offset, limit)
 
 

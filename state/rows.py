@@ -102,6 +102,10 @@ class Rows:
         self._extra: dict[str, int] = {}  # keys that the snapshot does not have
         self._index: dict[str, int] | None = None
         for records in newer:
+            if base is None and not self._extra:  # all there is of an array whose first run goes on: nothing to compare
+                self._extra = {key: row for row, key in enumerate(records)}
+                self.over = dict(enumerate(records.values()))
+                continue
             for key, record in records.items():
                 self._put(key, record)
         for lower in outranked:

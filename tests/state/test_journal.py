@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from awflow.errors import StateAccessError
-from awflow.state.journal import Journal, frame, parse
-from awflow.state.pieces import Pieces
+from awflow.state.journal import Journal, Pieces, frame, parse
 from tests.state.staging import StillDisk
 
 OBJECTS: list[dict[str, Any]] = [{'job': 'merge', 'task': str(number), 'text': 'π\n"}' * number} for number in range(4)]

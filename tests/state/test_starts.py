@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xxhash import xxh3_64_hexdigest
 
-from awflow.state import journal, pieces, record
+from awflow.state import journal, record
 from awflow.state.fold import fold
-from awflow.state.journal import frame, objects
-from awflow.state.pieces import Pieces
+from awflow.state.journal import Pieces, frame, objects
 from awflow.state.rows import Rows
 from awflow.state.starts import without_starts
 from awflow.state.table import Table
@@ -103,7 +102,8 @@ def believed(overlay: Overlay) -> dict[str, list[tuple[str, dict[str, Any], list
 def sizes(request: pytest.FixtureRequest) -> Iterator[None]:
     """Pieces that are read, and parts that are parsed at a time, in bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pieces, 'PIECE', request.param[0])
+        patch.setattr(journal, '_FEW', 0)
+        patch.setattr(journal, 'PIECE', request.param[0])
         patch.setattr(journal, '_PART', request.param[1])
         yield
 
