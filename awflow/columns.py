@@ -251,7 +251,7 @@ def _stamps(survey: Survey, subject: Subject, template: Template) -> bytes:
 
 def path_of(template: Template, subject: Subject, row: int) -> str:
     """The path that a template makes of one task."""
-    return template.paths([(subject.texts(template) or ())[row]])[0]
+    return template.path((subject.texts(template) or ())[row])
 
 
 # -- results and conditions --------------------------------------------------------------------------------------------

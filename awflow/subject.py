@@ -32,8 +32,9 @@ class Subject:
     """A job of a schedule, by number. `rows` is None if the state knows nothing of it."""
 
     __slots__ = (
-        '_code', '_components', '_places', '_rows', '_state', '_texts', 'ancestry', 'big', 'code', 'forced', 'input_templates',
-        'job', 'keys', 'links', 'name', 'number', 'output_templates', 'outputs', 'pruning', 'scheduled',
+        '_code', '_components', '_input_texts', '_output_texts', '_places', '_rows', '_state', '_texts', 'ancestry', 'big',
+        'code', 'forced', 'input_templates', 'job', 'keys', 'links', 'name', 'number', 'output_templates', 'outputs', 'pruning',
+        'scheduled',
     )  # fmt: skip
 
     def __init__(self, number: int, job: Job, name: str, code: Code, state: State) -> None:
@@ -53,6 +54,8 @@ class Subject:
         self._places: dict[str, dict[object, int]] = NOTHING
         if job.array is not None:
             self._texts, self._places = {}, {}
+        self._output_texts: list[tuple[Template, Sequence[object]]] | None = None  # to make paths without expanding
+        self._input_texts: list[tuple[Template, Sequence[object]]] | None = None
         self._code = code
         self._components: dict[str, str] | None = None
         self._state: State | None = state
@@ -78,6 +81,16 @@ class Subject:
             self.output_templates = [found for found in outputs if found is not None]
         if all(found is not None and self.texts(found) is not None for found, _ in inputs):
             self.input_templates = [(found, stat) for found, stat in inputs if found is not None]
+        if self.output_templates is not None:
+            self._output_texts = self._with_texts(self.output_templates)
+        if self.input_templates is not None:
+            self._input_texts = self._with_texts([found for found, _ in self.input_templates])
+
+    def _with_texts(self, templates: Sequence[Template]) -> list[tuple[Template, Sequence[object]]] | None:
+        """Each with what stands for '{i}'; None if one is absolute: paths below the current directory are written otherwise."""
+        if any(found.parts[0].startswith('/') for found in templates):
+            return None
+        return [(found, self.texts(found) or ()) for found in templates]
 
     def texts(self, template: Template) -> Sequence[object] | None:
         """What stands for '{i}' of a template, by row; None if it cannot be told in general."""
@@ -129,7 +142,16 @@ class Subject:
 
     def paths(self, row: int) -> list[str]:
         """The paths that a task declares to make."""
+        if self._output_texts is not None:
+            paths = [template.path(texts[row]) for template, texts in self._output_texts]
+            return paths if len(paths) == 1 else list(dict.fromkeys(paths))
         return expand_outputs(self.job.output_specs, self.value(row), self.title(row), self.name)
+
+    def input_paths(self, row: int) -> list[str] | None:
+        """The paths that a task declares to read, in the order of its declarations; None if they have to be expanded."""
+        if self._input_texts is None:
+            return None
+        return [template.path(texts[row]) for template, texts in self._input_texts]
 
     def own(self, row: int, inputs: Mapping[str, str], upstream: Mapping[str, str]) -> dict[str, str]:
         """The components of this task's identity that are not its job's: value, paths, inputs, partners' outcomes."""

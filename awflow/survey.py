@@ -150,6 +150,9 @@ class Survey:
     def input_paths(self, subject: Subject, row: int) -> dict[str, bool]:
         """The paths of a task's inputs as they expand now -> whether size and time are enough."""
         specs = subject.job.input_specs
+        plain = subject.input_paths(row)
+        if plain is not None:
+            return {path: spec.stat for path, spec in zip(plain, specs, strict=True)}
         made = (path for path, (number, _) in self.producers.items() if subject.waits_for(number))
         return expand_inputs(specs, subject.value(row), subject.title(row), subject.name, made)
 

@@ -40,6 +40,12 @@ class Template:
         """Whether it makes the same paths of the same elements."""
         return self.parts == other.parts and self.format == other.format
 
+    def path(self, text: object) -> str:
+        """The path of one element."""
+        if len(self.parts) == 2:
+            return f'{self.parts[0]}{text}{self.parts[1]}'
+        return str(text).join(self.parts)
+
     def paths(self, texts: Iterable[object]) -> list[str]:
         """The path of each of the elements."""
         if len(self.parts) == 2:
