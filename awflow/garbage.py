@@ -18,15 +18,21 @@ NEVER: Final = 100_000  # such looks before the older ones are looked at
 
 
 class Patience:
-    """For the time of a `with`: the collector looks at what is new, and not at everything. Then as it was."""
+    """For the time of a `with`: the collector looks at what is new, and not at everything. Then as it was.
 
-    __slots__ = ('_before',)
+    What may take long, and so make much, has to say after how many looks at what is new the `older` is looked at too.
+    """
+
+    __slots__ = ('_before', '_older')
+
+    def __init__(self, older: int = NEVER) -> None:
+        self._older = older
 
     def __enter__(self) -> None:
         self._before = gc.get_threshold()
         young, middle, old = self._before
         if young:  # 0: the user switched it off
-            gc.set_threshold(max(young, YOUNG), max(middle, NEVER), max(old, NEVER))
+            gc.set_threshold(max(young, YOUNG), max(middle, self._older), max(old, self._older))
 
     def __exit__(self, *_: object) -> None:
         gc.set_threshold(*self._before)

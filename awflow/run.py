@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BACKENDS = ('local', 'slurm')
 LOCAL_OPTIONS = ('fail_fast',)
+OLDER = 10  # see Patience: of a run, which may last for days
 
 
 def available_backends() -> list[str]:
@@ -221,7 +222,8 @@ def _execute(run: Run, planner: Planner, workers: int | None, fail_fast: bool, p
             if grant is not None:
                 break
         if pool is not None:
-            _drive(run, planner, plan, grant, pool, workers, fail_fast, progress)
+            with Patience(older=OLDER):
+                _drive(run, planner, plan, grant, pool, workers, fail_fast, progress)
         else:
             if grant is not None:
                 planner.store.compact()  # thousands may have been adopted at once

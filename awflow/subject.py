@@ -147,6 +147,11 @@ class Subject:
             return paths if len(paths) == 1 else list(dict.fromkeys(paths))
         return expand_outputs(self.job.output_specs, self.value(row), self.title(row), self.name)
 
+    @property
+    def spells_inputs(self) -> bool:
+        """Whether its inputs are plain paths of plain names: nothing has to be looked for."""
+        return self._input_texts is not None
+
     def input_paths(self, row: int) -> list[str] | None:
         """The paths that a task declares to read, in the order of its declarations; None if they have to be expanded."""
         if self._input_texts is None:

@@ -155,5 +155,5 @@ def flush_c_streams() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    if libc.prctl(option, value, 0, 0, 0):
+    if libc.quick_prctl(option, value, 0, 0, 0) and libc.prctl(option, value, 0, 0, 0):
         raise OSError(libc.errno(), f'prctl {option}')
