@@ -87,9 +87,7 @@ def told_of_inputs(attempt: Attempt, subject: Subject, survey: Survey, alone: bo
     paths = survey.input_paths(subject, attempt.row)
     made = {path: digest for path in paths if path in survey.producers and (digest := survey.produced(path))}
     told: dict[str, Any] = {'produced': made} if made else {}
-    plain = subject.spells_inputs or (
-        all(map(is_plain, subject.job.input_specs)) and is_plain_name(subject.title(attempt.row))
-    )
+    plain = subject.spells_inputs or (all(map(is_plain, subject.job.input_specs)) and is_plain_name(subject.title(attempt.row)))
     if plain and alone:
         attempt.found = {path: Found(digest) for path, digest in made.items()}
         for path, stat in paths.items():

@@ -2,7 +2,7 @@
 
 Every task on a node calls them once, and importing `ctypes` would cost it more than all else between fork and function.
 So they are made with the C module below it, as `ctypes.CDLL` does; where a Python has that in another shape, by `ctypes`.
-`quick_prctl` is without what ctypes does around a call (it keeps the lock of the interpreter, and no errno): every task calls it
+`quick_prctl` is without what ctypes does around a call: it keeps the interpreter's lock, and no errno. Every task calls it
 twice, and in a forked process each step is a page more to be copied.
 """
 
