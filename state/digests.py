@@ -113,15 +113,6 @@ class Digests:
                     return cached.digest
             except OSError:
                 pass  # told below
-        if cached is None:
-            from awflow.state.smallfiles import small_file  # a run that finds all as it was reads nothing
-
-            seen = self._filesystem_time()
-            small = small_file(path)
-            if small is not None:
-                self._remember(path, _Cached(small[1], small[0], seen))
-                self.changing.discard(path)
-                return small[0]
         content = self.of(path)
         return content.digest if content is not None else None
 
