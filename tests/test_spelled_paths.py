@@ -18,6 +18,11 @@ PATTERNS = (
 ARRAYS = (range(3), range(-2, 2), ['x', 'y z', '.hidden', 'é'], [0.5, 1.0], {'a': 1, 'b': 2}, [True, False], [(1, 2)])
 
 
+@pytest.fixture(autouse=True)
+def small_arrays_have_templates(monkeypatch):
+    monkeypatch.setattr('awflow.subject.BIG', 1)
+
+
 def subject_of(patterns, array):
     def work(value): ...
 
