@@ -21,14 +21,15 @@ DIRECTORY = '.awflow'
 _PLAIN = frozenset(b'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_+=,@~')
 _LONGEST = 120  # bytes; leaves room for what is added to a name within the 255 that filesystems allow
 
-_README = """\
-This directory is kept by awflow: it remembers which tasks of the workflows in the directory above ran, with what code
-and inputs, and how they ended, so that only what changed runs again. It may be moved with the project. Deleting it
-loses that memory, logs and stored return values, never your files: the next run starts afresh. `awflow status` shows
-what it says, `awflow dump` prints all of it as JSON.
+# A tag that backups and archivers look for; what follows the signature is for people. One file does for both.
+_CACHEDIR_TAG = """\
+Signature: 8a477f597d28d172789f06886806bc55
+# This directory is kept by awflow: it remembers which tasks of the workflows in the directory above ran, with what code
+# and inputs, and how they ended, so that only what changed runs again. It may be moved with the project. Deleting it
+# loses that memory, logs and stored return values, never your files: the next run starts afresh. `awflow status` shows
+# what it says, `awflow dump` prints all of it as JSON. Backups may leave it out.
 """
-_CACHEDIR_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# Kept by awflow; backups may leave it out.\n'
-_FILES = {'FORMAT': f'{VERSION}\n', 'README': _README, '.gitignore': '*\n', 'CACHEDIR.TAG': _CACHEDIR_TAG}
+_FILES = {'FORMAT': f'{VERSION}\n', '.gitignore': '*\n', 'CACHEDIR.TAG': _CACHEDIR_TAG}
 
 
 class Layout:

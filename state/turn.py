@@ -73,10 +73,7 @@ class Turn:
         """Say who holds the lock; only ever shown, so it may be torn or stale."""
         text = f'{self._proc.user()} on {self._proc.host()} (process {self._proc.pid()})\n'
         try:
-            try:
-                self._disk.unlink(self._layout.holder)
-            except FileNotFoundError:
-                pass
+            self._unsign()
             fd = self._disk.open_append(self._layout.holder)
             try:
                 self._disk.write(fd, text.encode())
@@ -85,9 +82,16 @@ class Turn:
         except OSError:
             pass
 
+    def _unsign(self) -> None:
+        try:
+            self._disk.unlink(self._layout.holder)
+        except OSError:  # it is not there, or the next to hold the lock writes over it: it is only ever shown
+            pass
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if self._lock is not None:
             try:
+                self._unsign()
                 self._lock.release()
             except Exception as failure:  # noqa: BLE001  as above: what the lock guards is done
                 self._notify(f'the lock of {self._layout.workflow} could not be given back: {_reason(failure)}')

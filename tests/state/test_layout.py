@@ -48,7 +48,7 @@ def test_what_is_made_says_what_it_is_and_is_for_its_owner_alone(root: str) -> N
         prepare(Layout(root, 'pi'), Disk())
     finally:
         os.umask(before)
-    assert sorted(os.listdir(root)) == ['.gitignore', 'CACHEDIR.TAG', 'FORMAT', 'README', 'pi']
+    assert sorted(os.listdir(root)) == ['.gitignore', 'CACHEDIR.TAG', 'FORMAT', 'pi']
     assert stat.S_IMODE(os.stat(f'{root}/pi').st_mode) == stat.S_IMODE(os.stat(root).st_mode) == 0o755
     prepare(Layout(root, 'pi'), Disk())
 

@@ -263,7 +263,12 @@ def test_waiting_for_a_turn_names_who_holds_it_and_goes_on_in_the_end(root: str)
         assert len(said) == 2 and 'node7 (process 77)' in said[0] and 'going on without' in said[1]
     said.clear()
     with other.turn(notify=said.append):
-        assert said == []
+        assert said == [] and other.layout.holder in paths_in(other)
+    assert other.layout.holder not in paths_in(other)
+
+
+def paths_in(store: Store) -> list[str]:
+    return [f'{store.layout.directory}/{name}' for name in os.listdir(store.layout.directory)]
 
 
 def test_a_lock_that_cannot_be_had_stops_nobody(root: str) -> None:
