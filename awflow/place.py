@@ -57,6 +57,10 @@ def place_of(jobs: list[Job], workflow: str | None, root: Any) -> Place:
     """Where these jobs are scheduled."""
     parent = jsontext.loads(os.environ[PARENT].encode()) if os.environ.get(PARENT) else None
     script = parent['script'] if parent else _script()
+    if _stem(script) in sys.stdlib_module_names:
+        from awflow.namesake import uncover
+
+        uncover(script)
     if workflow is None:
         workflow = parent['workflow'] if parent else _stem(script)
     if not workflow or '/' in workflow or workflow.startswith('.') or '\0' in workflow:

@@ -118,6 +118,26 @@ def test_numeric_libraries_are_told_how_many_cpus_they_have(workspace: Workspace
     assert 'work | 2' in workspace.run().stdout
 
 
+def test_a_script_may_have_the_name_of_a_module_that_awflow_uses(workspace: Workspace) -> None:
+    workspace.write('in.txt', 'text')
+    workspace.script(
+        """
+        print('the script runs')
+        @inputs('in.txt')
+        @job(array=100, batch=100)
+        def work(i):
+            import array, random
+            print(array.array('i', [random.choice([i])]))
+        schedule(work)
+        """,
+        name='array.py',
+    )
+    ran = workspace.run(name='array.py')
+    assert (ran.returncode, ran.stderr) == (0, '') and len(ran.executed) == 100
+    assert ran.stdout.count('the script runs') == 1
+    assert workspace.run(name='array.py').executed == []
+
+
 def test_helpers_classes_and_modules_of_the_project_travel_to_the_task(workspace: Workspace) -> None:
     workspace.write('lab/__init__.py', '')
     workspace.write('lab/tools.py', 'FACTOR = 3\ndef scale(x): return x * FACTOR\n')

@@ -48,6 +48,7 @@ from awflow.backends.processes import adopt_orphans, childless, descendants, kil
 from awflow.backends.seat import ON_DEMAND, Common, Seat
 from awflow.backends.table import CLEAN, NEEDED, PID, WORDS, opened
 from awflow.backends.wire import Unpacker, pack
+from awflow.namesake import uncover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ class Zygote:
         try:
             self.payload = Payload(path)
             sys.path[:] = self.payload.sys_path
+            uncover(self.payload.script)
             sys.argv[:] = [self.payload.script]
             os.environ['AWFLOW_SCRIPT'] = self.payload.script  # of a schedule within a task
             os.chdir(self.payload.cwd)

@@ -18,6 +18,7 @@ from time import monotonic, sleep
 from awflow.backends.slurm.chronicle import Chronicle
 from awflow.backends.slurm.element import Element
 from awflow.backends.slurm.signs import Signs, output_of, slurm_facts
+from awflow.namesake import uncover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Worker:
         payload = self.element.payload
         os.chdir(payload.cwd)
         sys.path[:] = payload.sys_path
+        uncover(payload.script)
         sys.argv[:] = [payload.script]
         os.environ['AWFLOW_SCRIPT'] = payload.script
         self.wakeup, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
