@@ -9,7 +9,7 @@ from awflow.outcome import outcome_digest
 from awflow.place import definition_site
 from awflow.specs import is_plain, is_plain_name
 from awflow.state import jsontext
-from awflow.state.smallfiles import small_file
+from awflow.state.smallfiles import LITTLE, SMALL, small_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def told_of_inputs(attempt: Attempt, subject: Subject, survey: Survey, alone: bo
                 attempt.found[path] = found
         paths = {path: stat for path, stat in paths.items() if path not in attempt.found}
     elif plain:
-        told['known'] = {path: known for path in paths if path not in made and (known := survey.digests.vouched(path))}
+        told['known'] = _known([path for path, stat in paths.items() if not (stat or path in made)], survey.digests)
     if not plain:
         told['digested'] = False
     if paths:
@@ -114,8 +114,22 @@ def _found(path: str, stat: bool, digests: Digests) -> Found | None:
     known, signature = digests.vouched(path), digests.signature(path)
     if known is not None and signature is not None and tuple(known[1:]) == signature:
         return Found(str(known[0]), signature, vouched=True)
-    found = small_file(path)
-    return Found(*found) if found is not None else None
+    found = digests.small(path, SMALL)
+    return Found(found[0], found[1], vouched=found[2]) if found is not None else None
+
+
+def _known(paths: list[str], digests: Digests) -> dict[str, list[object]]:
+    """Of these files the digests that may be trusted for as long as they look the same. Small files that were never digested
+    are, unless others had to be waited for: several tasks can do that at a time, the driver cannot.
+    """
+    told = {}
+    for path in paths:
+        known = digests.vouched(path)
+        if known is None and not digests.slow and (found := digests.small(path, LITTLE)) is not None and found[2]:
+            known = [found[0], *found[1]]
+        if known is not None:
+            told[path] = known
+    return told
 
 
 def completed(

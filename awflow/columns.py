@@ -254,6 +254,12 @@ def path_of(template: Template, subject: Subject, row: int) -> str:
     return template.path((subject.texts(template) or ())[row])
 
 
+def paths_of(template: Template, subject: Subject, rows: Sequence[int]) -> list[str]:
+    """The same of some tasks."""
+    texts = subject.texts(template) or ()
+    return template.paths([texts[row] for row in rows])
+
+
 # -- results and conditions --------------------------------------------------------------------------------------------
 
 

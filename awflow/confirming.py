@@ -7,7 +7,7 @@ does not matter who ran it, or whether something went on in between: what does n
 
 from __future__ import annotations
 
-from awflow.columns import Records, bonds, known, outline, path_of
+from awflow.columns import STEP, Records, bonds, known, outline, path_of, paths_of
 from awflow.outcome import WIDTH, outcome_digest
 from awflow.state.confirmed import STAMP, UNKNOWN, Confirmed, differing, stamp_of, unknown
 from awflow.state.record import own_digest
@@ -15,12 +15,14 @@ from awflow.state.table import FINAL, OUTCOMES, RESULT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from awflow.columns import Seen
     from awflow.state.view import State
     from awflow.subject import Subject
     from awflow.survey import Survey
+
+    Known = tuple[bytes, str]  # stamp and digest
 
 _SUCCEEDED = OUTCOMES.index('succeeded')
 
@@ -47,25 +49,38 @@ class _Confirmation:
         self.before = known(survey, subject, seen)
         self.bonds = bytearray(bonds(records, subject, seen))
         self.stamps = [bytearray(column) for column in self.before.stamps]
+        self.outputs = len(subject.output_templates or ())  # so many of the files come first
+        looked_at = {id(template) for template, _ in seen.files}
+        self.made = [template for template, _ in subject.input_templates or () if id(template) not in looked_at]
 
     def keep(self) -> None:
         """Check what is not known to be as it was."""
         doubtful = sorted({*self._doubtful()})
         done: list[str] = []
-        for row in doubtful:
-            paths = [path_of(template, self.subject, row) for template, _ in self.seen.files]
-            checked = self._checked(row, paths)
-            if checked is None:
-                self.bonds[STAMP * row : STAMP * row + STAMP] = UNKNOWN
-            for column, path, found in zip(self.stamps, paths, checked or [UNKNOWN] * len(paths), strict=True):
-                column[STAMP * row : STAMP * row + STAMP] = found
-                if found != UNKNOWN:
-                    done.append(path)
+        for first in range(0, len(doubtful), STEP):  # so that the names of files are soon forgotten
+            done += self._check(doubtful[first : first + STEP])
         stamps = [bytes(column) for column in self.stamps]
         if self.bonds != self.before.bonds or stamps != self.before.stamps:
             kept = Confirmed(self.seen.keys, self.seen.paths, bytes(self.bonds), stamps)
             self.survey.digests.keep_confirmed(self.subject.name, kept)
         self.survey.digests.forget(done)
+
+    def _check(self, rows: Sequence[int]) -> list[str]:
+        """Note how the files of some tasks look; the paths of those of which that is known."""
+        paths = [paths_of(template, self.subject, rows) for template, _ in self.seen.files]
+        found = [self._found(each, stat) for each, (_, stat) in zip(paths, self.seen.files, strict=True)]
+        done: list[str] = []
+        for at, row in enumerate(rows):
+            here = slice(STAMP * row, STAMP * row + STAMP)
+            checked = self._checked(row, [column[at] for column in paths], [column[at] for column in found])
+            if checked is None:
+                self.bonds[here] = UNKNOWN
+            for number, column in enumerate(self.stamps):
+                stamp = UNKNOWN if checked is None else checked[number]
+                column[here] = stamp
+                if stamp != UNKNOWN:
+                    done.append(paths[number][at])
+        return done
 
     def _doubtful(self) -> Iterator[int]:
         """The tasks of which something is not as it was confirmed, or never was."""
@@ -75,42 +90,44 @@ class _Confirmation:
             if self.seen.stamps:
                 yield from differing(self.seen.stamps[at], column)
 
-    def _checked(self, row: int, paths: list[str]) -> list[bytes] | None:
+    def _checked(self, row: int, paths: Sequence[str], found: list[Known | None]) -> list[bytes] | None:
         """The stamps of a task's files, UNKNOWN for outputs that are not known to make its outcome; None if its inputs, and
         what it waits for alone, are not known to make the components on record.
         """
         columns = self.columns
         if columns.outcome[row] != _SUCCEEDED or not columns.flags[row] & FINAL:
             return None
-        outputs = len(self.subject.output_templates or ())
-        found = [self._found(path, stat) for path, (_, stat) in zip(paths, self.seen.files, strict=True)]
-        inputs = self._inputs(row, dict(zip(paths[outputs:], found[outputs:], strict=True)))
+        inputs = self._inputs(row, paths[self.outputs :], found[self.outputs :])
         if inputs is None:
             return None
-        own = own_digest(self.subject.own(row, inputs, self._partners(row)))
-        if own != columns.own[WIDTH * row : WIDTH * row + WIDTH]:
+        partners = self._partners(row) if self.subject.links else {}
+        if own_digest(self.subject.own(row, inputs, partners)) != columns.own[WIDTH * row : WIDTH * row + WIDTH]:
             return None
-        if not self._made(row, dict(zip(paths[:outputs], found[:outputs], strict=True))):
-            found[:outputs] = [None] * outputs
-        return [UNKNOWN if each is None else each[0] for each in found]
+        made = self._made(row, paths[: self.outputs], found[: self.outputs])
+        return [
+            UNKNOWN if each is None or (number < self.outputs and not made) else each[0] for number, each in enumerate(found)
+        ]
 
-    def _found(self, path: str, stat: bool) -> tuple[bytes, str] | None:
-        """Seen and digest of a file."""
+    def _found(self, paths: Sequence[str], stat: bool) -> list[Known | None]:
+        """Seen and digest of files."""
         digests = self.survey.digests
         if not stat:
-            return digests.trusted(path)
-        signature = digests.signature(path)
-        return None if signature is None else (stamp_of(signature), digests.digest_of_signature(signature))
+            return digests.trusted(paths)
+        signatures = map(digests.signature, paths)
+        return [each and (stamp_of(each), digests.digest_of_signature(each)) for each in signatures]
 
-    def _inputs(self, row: int, found: dict[str, tuple[bytes, str] | None]) -> dict[str, str] | None:
+    def _inputs(self, row: int, paths: Sequence[str], found: Sequence[Known | None]) -> dict[str, str] | None:
         """The digests of all inputs, those that are outputs of others from their records; None if one is not known."""
-        inputs: dict[str, str | None] = {path: each and each[1] for path, each in found.items()}
-        for template, _ in self.subject.input_templates or ():
+        if None in found:
+            return None
+        inputs = {path: each[1] for path, each in zip(paths, found, strict=True) if each is not None}
+        for template in self.made:
             path = path_of(template, self.subject, row)
-            if path not in inputs:
-                inputs[path] = self._produced(path)
-        known_ones = {path: digest for path, digest in inputs.items() if digest is not None}
-        return known_ones if len(known_ones) == len(inputs) else None
+            digest = self._produced(path)
+            if digest is None:
+                return None
+            inputs[path] = digest
+        return inputs
 
     def _produced(self, path: str) -> str | None:
         if path in self.survey.made:
@@ -132,11 +149,11 @@ class _Confirmation:
                 found[link.component] = bytes(ends[WIDTH * partner : WIDTH * partner + WIDTH]).hex()
         return found
 
-    def _made(self, row: int, found: dict[str, tuple[bytes, str] | None]) -> bool:
+    def _made(self, row: int, paths: Sequence[str], found: Sequence[Known | None]) -> bool:
         """Whether the outputs make the outcome on record."""
-        contents = {path: [each[1]] for path, each in found.items() if each is not None}
-        if len(contents) < len(found):
+        if None in found:
             return False
+        contents = {path: [each[1]] for path, each in zip(paths, found, strict=True) if each is not None}
         result = None
         if self.columns.flags[row] & RESULT:
             rows = self.state.rows(self.subject.name)

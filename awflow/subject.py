@@ -152,6 +152,11 @@ class Subject:
         """Whether its inputs are plain paths of plain names: nothing has to be looked for."""
         return self._input_texts is not None
 
+    @property
+    def spells_outputs(self) -> bool:
+        """Whether its outputs are such."""
+        return self._output_texts is not None
+
     def input_paths(self, row: int) -> list[str] | None:
         """The paths that a task declares to read, in the order of its declarations; None if they have to be expanded."""
         if self._input_texts is None:

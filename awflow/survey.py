@@ -18,7 +18,7 @@ from awflow.verdict import HOLD, Checks, differences, recorded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from awflow.columns import Records, Seen
     from awflow.sources import Sources
@@ -70,7 +70,7 @@ class Survey:
         facts.declares_outputs = subject.job.declares_outputs
         must = self._must(subject)
         seen = self._by_column(subject, facts) if subject.big and must is None else None
-        for row in range(len(subject.keys)) if facts.settled is None else places_of(facts.settled, 0):
+        for row in self._alone(subject, facts, must):
             key = subject.keys[row]
             base, reasons = self._row(subject, facts, row, key, must, seen)
             facts.base[row] = base
@@ -78,6 +78,16 @@ class Survey:
                 facts.reasons[row] = reasons
             self.unconfirmed |= seen is not None and base == FRESH_ROW
         return facts
+
+    def _alone(self, subject: Subject, facts: Facts, must: Reason | None) -> Iterable[int]:
+        """The tasks that have to be looked at by themselves."""
+        if facts.settled is not None:
+            return places_of(facts.settled, 0)
+        if not subject.big or subject.rows is not None:
+            return range(len(subject.keys))
+        from awflow.firsts import settle_firsts
+
+        return settle_firsts(self, subject, facts, must is None and not self._read_by_dependents(subject))
 
     def _by_column(self, subject: Subject, facts: Facts) -> Seen | None:
         from awflow.columns import Records, settle  # only big arrays need it

@@ -139,6 +139,26 @@ class Digests:
         cached = self._cache.get(path)
         return [cached.digest, *cached.signature] if cached and cached.vouches_for(cached.signature) else None
 
+    @property
+    def slow(self) -> bool:
+        """Whether the files that were looked at last had to be waited for."""
+        return self._looks is not None and self._looks.slow
+
+    def small(self, path: str, most: int) -> tuple[str, Signature, bool] | None:
+        """Digest and signature of a file of at most so many bytes, read now, and whether they may be trusted from now on;
+        None of whatever else the path may be.
+        """
+        from awflow.state.smallfiles import small_file
+
+        seen = self._filesystem_time()
+        found = small_file(path, most)
+        if found is None:
+            return None
+        digest, signature = found
+        cached = self._cache[path] = Cached(signature, digest, seen)
+        self._changed = True
+        return digest, signature, cached.lasts
+
     def learn(self, path: str, content: Content, signature: Signature | None = None) -> None:
         """Take over what another process digested when the file had this signature (by default: has now).
 
@@ -171,10 +191,12 @@ class Digests:
         """
         self._clock = (float('-inf'), 0)  # now, not a second ago
         now = self._filesystem_time()
-        for path in paths:
-            cached = self._cache.get(path)
-            if cached and not cached.vouches_for(cached.signature) and self.signature(path) == cached.signature:
-                self._remember(path, Cached(cached.signature, cached.digest, now))
+        known = self._cache
+        young = [path for path in paths if path in known and not known[path].lasts]
+        for path in young:
+            if self.signature(path) == known[path].signature:
+                known[path].seen = now
+                self._changed = True
 
     @property
     def confirmed(self) -> Mapping[str, Confirmed]:
@@ -208,10 +230,13 @@ class Digests:
             self._looks = Looks(self.disk)
         return confirmed.stamps_of(paths, self._looks)
 
-    def trusted(self, path: str) -> tuple[bytes, str] | None:
-        """A file's stamp and digest, as far as the digest may be trusted for as long as the stamp stays."""
-        cached = self._cache.get(path)
-        return (confirmed.stamp_of(cached.signature), cached.digest) if cached and cached.lasts else None
+    def trusted(self, paths: Iterable[str]) -> list[tuple[bytes, str] | None]:
+        """Stamp and digest of each file, as far as the digest may be trusted for as long as the stamp stays."""
+        stamp_of = confirmed.stamp_of
+        return [
+            (stamp_of(cached.signature), cached.digest) if cached is not None and cached.lasts else None
+            for cached in map(self._cache.get, paths)
+        ]
 
     def trust(self, path: str, stamp: bytes, digest: str) -> None:
         """Take over a digest that was kept elsewhere for a file of this stamp, if it still has it."""
@@ -221,8 +246,11 @@ class Digests:
 
     def forget(self, paths: Iterable[str]) -> None:
         """Drop the digests of files whose stamps are kept by column."""
+        cache = self._cache
+        before = len(cache)
         for path in paths:
-            self._changed |= self._cache.pop(path, None) is not None
+            cache.pop(path, None)
+        self._changed |= len(cache) < before
 
     def save(self) -> None:
         """Write the cache, if it changed. What cannot be written is not: it only saves time."""

@@ -18,15 +18,18 @@ _FLAGS: Final = O_RDONLY | O_CLOEXEC | O_NONBLOCK  # a pipe of that name is not 
 _TYPE, _REGULAR = 0o170000, 0o100000
 
 
-def small_file(path: str) -> tuple[str, Signature] | None:
-    """The digest and the signature of a file that held still while it was read; None of whatever else the path may be."""
+def small_file(path: str, most: int = SMALL) -> tuple[str, Signature] | None:
+    """The digest and the signature of a file that held still while it was read; None of whatever else the path may be.
+
+    `most` is how many bytes are small.
+    """
     try:
         fd = open(path, _FLAGS)
     except OSError:
         return None
     try:
         found = fstat(fd)
-        if found.st_mode & _TYPE != _REGULAR or found.st_size > SMALL:
+        if found.st_mode & _TYPE != _REGULAR or found.st_size > most:
             return None
         data = read(fd, found.st_size + 1)
         after = fstat(fd)
