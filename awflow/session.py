@@ -188,7 +188,9 @@ class Session:
     def started(self, attempt: Attempt) -> None:
         """Note that an attempt starts: without an end on record it counts as crashed. It may, once `write` has returned."""
         attempt.started = time()
-        self._grant_of(attempt.task).journal.put(self._start(attempt))
+        grant, line = self._grant_of(attempt.task), self._start(attempt)
+        grant.written.start(line, attempt.fields['job'], attempt.fields['task'])
+        grant.journal.put(line)
 
     def _start(self, attempt: Attempt) -> bytes:
         fields = self._fields(attempt)
@@ -197,8 +199,10 @@ class Session:
     def starts_itself(self, attempt: Attempt, order: dict[str, Any]) -> None:
         """Let the task's process note that it starts, when it does."""
         attempt.started = time()
-        order['journal'] = self._grant_of(attempt.task).journal.path
-        order['line'] = self._start(attempt).decode('ascii')
+        grant = self._grant_of(attempt.task)
+        order['journal'] = grant.journal.path
+        order['line'] = line = self._start(attempt).decode('ascii')
+        grant.written.start(line, attempt.fields['job'], attempt.fields['task'])
 
     def write(self) -> None:
         """Hand what was recorded to the system, so that this process may die."""
@@ -219,8 +223,12 @@ class Session:
 
     def sign(self) -> None:
         """Leave a sign of life: who looks from another host cannot see the processes of this one."""
+        sign = {'alive': round(time(), 3)}
         for grant in self._all_grants():
-            grant.journal.append([{'alive': round(time(), 3)}])
+            line = frame(sign)
+            grant.written.fact(line, sign)
+            grant.journal.put(line)
+            grant.journal.write()
 
     def _all_grants(self) -> Iterable[Grant]:
         return {id(g): g for g in [self.grant, *self.grants.values()] if g is not None}.values()
@@ -297,7 +305,9 @@ class Session:
         if checks := report.get('checks', attempt.history):
             fields['checks'] = checks
         fields |= usage
-        self._grant_of(attempt.task).journal.put(frame(fields))
+        grant, line = self._grant_of(attempt.task), frame(fields)
+        record = grant.written.end(line, fields)
+        grant.journal.put(line)
         self.executed.append(attempt.name)
         if not last:
             self._tried[attempt.task] = history_of(checks or ())
@@ -308,7 +318,7 @@ class Session:
         if report.get('outputs'):
             self._made(report)
         if outcome in BAD:
-            self.fail(attempt.task, Record.from_dict(fields))
+            self.fail(attempt.task, record)
         elif subject.job.options.resume:
             discarded(place(self.store.layout.directory, {'job': subject.name, 'task': fields['task']}))
         self.frontier.ended(attempt.task, outcome == 'succeeded', bytes.fromhex(end))

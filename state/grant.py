@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from awflow.state.ledger import Entry
     from awflow.state.liveness import Proc
     from awflow.state.reader import Reader
+    from awflow.state.written import Written
 
 _GONE = (errno.ENOENT, errno.ESTALE, errno.ENOTDIR)
 _LOOKS_TRIED = 3
@@ -25,7 +26,7 @@ class Grant:
     """A published entry in the hands of who acts for it. `number` is the generation of all that runs under it."""
 
     __slots__ = (
-        '_bytes', '_held', '_journal', '_looked', '_only', '_proc', '_reader', '_seen', '_writer', 'entry', 'nonce', 'number',
+        '_bytes', '_held', '_journal', '_looked', '_only', '_proc', '_reader', '_seen', '_writer', '_written', 'entry', 'nonce', 'number',
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +45,7 @@ class Grant:
         self._reader = reader
         self._proc = proc
         self._journal: Journal | None = None
+        self._written: Written | None = None
         self._writer = ''
         self._looked = reader.disk.monotonic()
         self._held = True
@@ -60,6 +62,15 @@ class Grant:
                 self._reader.disk, self._reader.layout.ledger, journal_stem(self.number, self.nonce, self.writer)
             )
         return self._journal
+
+    @property
+    def written(self) -> Written:
+        """To be told of all that is put into the journal: then it need not be read at the end."""
+        if self._written is None:
+            from awflow.state.written import Written
+
+            self._written = Written()
+        return self._written
 
     @property
     def writer(self) -> str:
@@ -82,6 +93,10 @@ class Grant:
         """Bring to the disk what was recorded; nothing more is to come."""
         if self._journal:
             self._journal.close()
+            overlay = self._written and self._written.overlay(self._journal)
+            if overlay:
+                self._reader.wrote(self._journal.name, self._journal.size, overlay)
+        self._written = None
 
     def holds(self, max_age: float = 1.0) -> bool:
         """May tasks of this claim still be started? Looks if the last look is older than `max_age` seconds.

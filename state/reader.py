@@ -248,6 +248,10 @@ class Reader:
         self._kept.live[name] = (pieces.resume, pieces.end, told, pieces.torn)
         return told, pieces.end, pieces.torn
 
+    def wrote(self, name: str, length: int, overlay: Overlay) -> None:
+        """What a journal of this length says is known, for it is all our own."""
+        self._kept.live[name] = (length, length, overlay, [])
+
     def _pieces(self, name: str, offset: int, limit: int = -1) -> Pieces:
         return Pieces(lambda at, size: self._bytes(name, at, size), offset, limit)
 
