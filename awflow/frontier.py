@@ -11,7 +11,7 @@ from collections import deque
 from awflow.edges import answer, decide
 from awflow.facts import Link
 from awflow.outcome import job_end, skipped_end
-from awflow.plan import ELSEWHERE, IN, Plan, Planned
+from awflow.plan import ELSEWHERE, IN, OUT, SKIP, Plan, Planned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,23 +44,20 @@ class Frontier:
             for planned in plan.jobs
         ]
         for number, planned in enumerate(plan.jobs):
-            for ended in self._settle(number, range(len(planned.mark))):
+            for ended in self._settle(number, list(planned.rows(IN))):
                 self._close(*ended)
 
     def _enter(self, number: int, planned: Planned) -> None:
         for link in planned.facts.links:
             self._below[link.upstream].append((number, link))
-        for row, mark in enumerate(planned.mark):
-            if mark == IN:
-                self.waiting.add((number, row))
-                self.open.add((number, row))
-            elif mark == ELSEWHERE:
-                self.elsewhere.add((number, row))
-                self.open.add((number, row))
-            elif planned.succeeded(row) is not True:
-                self._bad[number].add(row)
-                continue
-            self._open[number] += mark in (IN, ELSEWHERE)
+        tasks = [(number, row) for row in planned.rows(IN)]
+        elsewhere = [(number, row) for row in planned.rows(ELSEWHERE)]
+        self.waiting.update(tasks)
+        self.elsewhere.update(elsewhere)
+        self.open.update(tasks, elsewhere)
+        self._open[number] = len(tasks) + len(elsewhere)
+        self._bad[number].update(planned.rows(SKIP))
+        self._bad[number].update(row for row in planned.facts.never if planned.succeeded(row) is None and planned.mark[row] == OUT)
 
     @property
     def done(self) -> bool:

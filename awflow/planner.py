@@ -252,8 +252,6 @@ class Planner:
         self, run: str, plan: Plan, memory: int | None = None, timelimit: float | None = None
     ) -> dict[str, Any]:  # fmt: skip
         """Who runs what, when and with what. `memory` and `timelimit` are asked for by jobs that do not say."""
-        import platform
-
         from awflow.resources import asked_for
 
         packages: dict[str, str] = {}
@@ -261,9 +259,9 @@ class Planner:
             packages.update(print_.packages)
         working = [(s.name, s.job.options) for s, planned in zip(self.subjects, plan.jobs, strict=True) if any(planned.mark)]
         return {
-            'run': run, 'time': time(), 'user': os.getuid(), 'host': platform.node(), 'argv': sys.argv,
+            'run': run, 'time': time(), 'user': os.getuid(), 'host': os.uname().nodename, 'argv': sys.argv,
             'command': [sys.executable, *sys.orig_argv[1:]], 'prefix': sys.prefix, 'state': self.store.layout.root,
-            'directory': os.getcwd(), 'python': platform.python_version(), 'packages': packages,
+            'directory': os.getcwd(), 'python': sys.version.split()[0], 'packages': packages,
             'git': self.place.commit(), 'plan': plan.counts(), 'jobs': [*self.names.values()],
             'process': list(self._process()), 'parent': self.place.parent, 'asked': asked_for(working, memory, timelimit),
         }  # fmt: skip

@@ -31,7 +31,12 @@ class Sources:
 
     def unknown(self, codes: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
         """Of the components of these codes, the sources that the state does not hold yet."""
-        return without(self.now(codes), self._state.all_sources)
+        held = self._state.all_sources  # to find a source means to parse its file
+        missing = {
+            code: {name: text for name, text in components.items() if text not in held.get(name, ())}
+            for code, components in codes.items()
+        }
+        return without(self.now(missing), held)
 
     def now(self, codes: Mapping[str, Mapping[str, str]], others: Iterable[tuple[str, str]] = ()) -> dict[str, dict[str, str]]:
         """The sources of the components of these codes, and of other components and texts."""

@@ -49,6 +49,7 @@ _IN_COLUMNS = ('job', 'task', 'generation', 'attempt', 'final', 'outcome', 'end'
 _SHOWN = tuple(name for name in DEFAULTS if name not in _IN_COLUMNS)
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 _WORD = 0xFFFF
+_LONGEST = 10**18  # of what `natural` takes for a number
 
 
 def fold(
@@ -102,8 +103,13 @@ class _Writer:
         self._context_numbers: dict[tuple[object, ...], int] = {}
 
     def add(self, rows: Rows) -> None:
-        order, keys = _order(rows.keys)
-        kind, packed = _packed_keys(keys)
+        keys = rows.keys
+        numbers = _numbers(keys)
+        order = _order(numbers, len(keys))
+        if isinstance(order, list):
+            keys = [keys[row] for row in order]
+            numbers = [numbers[row] for row in order] if numbers is not None else None
+        kind, packed = _packed_keys(keys, numbers)
         self.jobs.append(rows.job)
         first, block = len(self.integers['outcome']), len(self.block_ends)
         places = (first, len(order), KINDS.index(kind), len(self.keys), len(packed), block)
@@ -241,24 +247,31 @@ class _Translation(dict[int, int]):
         return new
 
 
-def _order(keys: Sequence[str]) -> tuple[Sequence[int], Sequence[str]]:
+def _numbers(keys: Sequence[str]) -> Sequence[int] | None:
+    """The numbers that keys spell; None if one spells none."""
+    try:
+        numbers = range(len(keys)) if keys[-1:] == [str(len(keys) - 1)] else list(map(int, keys))
+    except ValueError:
+        return None
+    if list(map(str, numbers)) == keys and min(numbers, default=0) >= 0 and max(numbers, default=0) < _LONGEST:
+        return numbers
+    found = [number for number in map(natural, keys) if number is not None]
+    return found if len(found) == len(keys) else None
+
+
+def _order(numbers: Sequence[int] | None, count: int) -> Sequence[int]:
     """Rows in the order to be written: by number if all keys are numbers, else as they came."""
-    numbers = [natural(key) for key in keys]
-    plain = [number for number in numbers if number is not None]
-    if len(plain) < len(keys) or all(one < other for one, other in pairwise(plain)):
-        return range(len(keys)), keys
-    order = sorted(range(len(keys)), key=plain.__getitem__)
-    return order, [keys[row] for row in order]
+    if numbers is None or isinstance(numbers, range) or all(one < other for one, other in pairwise(numbers)):
+        return range(count)
+    return sorted(range(count), key=numbers.__getitem__)
 
 
-def _packed_keys(keys: Sequence[str]) -> tuple[str, bytes]:
-    numbers = [natural(key) for key in keys]
-    if numbers == list(range(len(keys))):
+def _packed_keys(keys: Sequence[str], numbers: Sequence[int] | None) -> tuple[str, bytes]:
+    if numbers is None:
+        return NAMED, jsontext.dumps(list(keys))
+    if isinstance(numbers, range) or numbers == list(range(len(numbers))):
         return COUNTED, b''
-    plain = [number for number in numbers if number is not None]
-    if len(plain) == len(keys):
-        return NUMBERED, snapshot.little_endian(array('q', plain))
-    return NAMED, jsontext.dumps(list(keys))
+    return NUMBERED, snapshot.little_endian(array('q', numbers))
 
 
 def _touched_blocks(rows: Rows, order: Sequence[int]) -> set[int]:
