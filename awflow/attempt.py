@@ -84,6 +84,9 @@ def told_of_inputs(attempt: Attempt, subject: Subject, survey: Survey, alone: bo
     """The inputs in an order. For a task that starts at once, `alone`, what can be digested in a moment is, here: a child
     would have to copy every page that it needs for it. What upstreams made need not be read by anybody.
     """
+    if not alone and survey.reads_files(subject):
+        plain_paths = subject.input_paths(attempt.row) or []
+        return {'inputs': plain_paths, 'known': _known(plain_paths, survey.digests)}
     paths = survey.input_paths(subject, attempt.row)
     made = {path: digest for path in paths if path in survey.producers and (digest := survey.produced(path))}
     told: dict[str, Any] = {'produced': made} if made else {}

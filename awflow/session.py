@@ -9,7 +9,7 @@ import os
 from time import time
 
 from awflow.attempt import Attempt, note_inputs, telling, told_of_inputs
-from awflow.failure import BAD, Failure, failure_of, shown
+from awflow.failure import BAD, Failure, failure_of
 from awflow.frontier import Frontier
 from awflow.identity import local_part, unchanged, upstream_part
 from awflow.plan import IN, Plan, task_name
@@ -20,6 +20,7 @@ from awflow.state.digests import Content
 from awflow.state.journal import frame
 from awflow.state.layout import safe
 from awflow.state.record import Record
+from awflow.spelling import Spelling
 from awflow.stopping import discarded, place
 from awflow.verdict import differences
 
@@ -73,6 +74,7 @@ class Session:
         self._tried: dict[Row, list[dict[str, Any]]] = {}  # checks of attempts that others follow
         self._commons: dict[tuple[object, ...], dict[str, Any]] = {}
         self._host = os.uname().nodename
+        self._spelling = Spelling(run, survey.subjects, self.generation)
 
     def claimed(self, grant: Grant) -> None:
         """The plan's tasks are this run's."""
@@ -157,7 +159,7 @@ class Session:
         """What a worker is told of one task besides, and in place of, what is common. `alone`: none starts before it."""
         row, subject = attempt.row, self.subject(attempt.task)
         alone = alone and self.linter is None  # which wants to know what the task has found
-        called = jsontext.dumps(attempt.name).decode()
+        called = jsontext.quoted(attempt.name)
         order: dict[str, Any] = {'task': subject.keys[row], 'id': attempt.id, 'called': called, 'digested': alone}
         if self.grants:  # tasks that were taken over may be among them
             mine = self.common(attempt, common['cuda'])
@@ -188,21 +190,17 @@ class Session:
     def started(self, attempt: Attempt) -> None:
         """Note that an attempt starts: without an end on record it counts as crashed. It may, once `write` has returned."""
         attempt.started = time()
-        grant, line = self._grant_of(attempt.task), self._start(attempt)
-        grant.written.start(line, attempt.fields['job'], attempt.fields['task'])
+        grant, subject, line = self._grant_of(attempt.task), self.subject(attempt.task), self._spelling.start(attempt)
+        grant.written.start(line, subject.name, subject.keys[attempt.row])
         grant.journal.put(line)
-
-    def _start(self, attempt: Attempt) -> bytes:
-        fields = self._fields(attempt)
-        return frame({**fields, 'checks': attempt.history} if attempt.history else fields)
 
     def starts_itself(self, attempt: Attempt, order: dict[str, Any]) -> None:
         """Let the task's process note that it starts, when it does."""
         attempt.started = time()
-        grant = self._grant_of(attempt.task)
+        grant, subject = self._grant_of(attempt.task), self.subject(attempt.task)
         order['journal'] = grant.journal.path
-        order['line'] = line = self._start(attempt).decode('ascii')
-        grant.written.start(line, attempt.fields['job'], attempt.fields['task'])
+        order['line'] = line = self._spelling.start(attempt).decode('ascii')
+        grant.written.start(line, subject.name, subject.keys[attempt.row])
 
     def write(self) -> None:
         """Hand what was recorded to the system, so that this process may die."""
@@ -234,29 +232,6 @@ class Session:
         return {id(g): g for g in [self.grant, *self.grants.values()] if g is not None}.values()
 
     # -- after a task --------------------------------------------------------------------------------------------------
-
-    def _fields(self, attempt: Attempt) -> dict[str, Any]:
-        """What the records of an attempt's start and end say alike (see Record)."""
-        fields = attempt.fields
-        if not fields:
-            subject = self.subject(attempt.task)
-            key = subject.keys[attempt.row]
-            fields.update(
-                job=subject.name, task=key, generation=self.generation(attempt.task), id=attempt.id, code=subject.code
-            )
-            fields['run'] = self.run
-            if key.startswith('#'):
-                fields['shown'] = shown(subject, attempt.row)
-            if attempt.retry:
-                fields['attempt'] = (0, attempt.retry)
-            if attempt.upstream:
-                fields['upstream'] = attempt.upstream
-            if attempt.why:
-                fields['why'] = attempt.why
-        fields['started'] = round(attempt.started, 3)
-        if attempt.own:
-            fields['own'] = attempt.own
-        return fields
 
     def _why(self, subject: Subject, attempt: Attempt, maybe: bool) -> list[Reason]:
         """Why it runs, if that is known only now."""
@@ -290,7 +265,7 @@ class Session:
         subject = self.subject(attempt.task)
         attempt.started = report.get('started', attempt.started)
         note_inputs(attempt, subject, self.survey, report)
-        fields = self._fields(attempt)
+        fields = self._spelling.fields(attempt)
         end = report.get('end', attempt.id) if outcome == 'succeeded' else attempt.id
         fields |= {'outcome': outcome, 'end': end, 'host': self._host, 'ended': round(report.get('ended') or time(), 3)}
         if last:

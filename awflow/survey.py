@@ -53,6 +53,7 @@ class Survey:
         self.unconfirmed = False  # whether a task of a big array was found fresh only by looking at it alone
         self._same_code: dict[tuple[int, str], tuple[Sequence[Reason], Sequence[Reason]]] = {}
         self._result_files: dict[str, frozenset[str]] = {}
+        self._reads_files: dict[int, bool] = {}
         self._named: frozenset[str] | None = None
         self._recorded: dict[str, str] = {}  # outputs that were found to be as recorded -> digest
         self._read: frozenset[str] | None = None  # names of jobs whose results others read
@@ -165,6 +166,16 @@ class Survey:
             return {path: spec.stat for path, spec in zip(plain, specs, strict=True)}
         made = (path for path, (number, _) in self.producers.items() if subject.waits_for(number))
         return expand_inputs(specs, subject.value(row), subject.title(row), subject.name, made)
+
+    def reads_files(self, subject: Subject) -> bool:
+        """Whether all that its tasks read are files of plain paths that nobody makes, each its own."""
+        known = self._reads_files.get(subject.number)
+        if known is None:
+            found = subject.input_templates if subject.spells_inputs else None
+            known = self._reads_files[subject.number] = found is not None and len(found) == 1 and not (
+                found[0][1] or self.producers.makers(found[0][0]) != []
+            )  # fmt: skip
+        return known
 
     def produced(self, path: str) -> str | None:
         """The digest of a declared output as its producer's record says."""

@@ -39,7 +39,11 @@ _PART = 2 << 20  # bytes of which objects are made at a time: of all at once the
 def frame(obj: Mapping[str, Any]) -> bytes:
     """One object as a line of its own, with its sum."""
     assert obj and 'sum' not in obj, 'an object that is framed says something, and leaves the name sum to the frame'
-    body = jsontext.dumps(obj)[:-1]
+    return framed(jsontext.dumps(obj)[:-1])
+
+
+def framed(body: bytes) -> bytes:
+    """The same of an object that is spelled already, without the brace at its end."""
     return b'\n%b%b%b"}\n' % (body, _SUM, xxh3_64_hexdigest(body).encode())
 
 
