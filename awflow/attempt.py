@@ -29,11 +29,12 @@ class Attempt:
     """One execution of one task: its identity as it starts, and the history of its postconditions."""
 
     __slots__ = (
-        'fields', 'found', 'history', 'id', 'name', 'number', 'own', 'retry', 'row', 'started', 'task', 'upstream', 'why',
+        'fields', 'found', 'history', 'id', 'key', 'name', 'number', 'own', 'retry', 'row', 'started', 'task', 'upstream', 'why',
     )  # fmt: skip
 
-    def __init__(self, name: str, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:
+    def __init__(self, name: str, key: str, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:
         self.name = name
+        self.key = key  # of the task
         self.task = task  # its place in the plan
         self.number, self.row = task
         self.retry = retry

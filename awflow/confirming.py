@@ -8,6 +8,7 @@ does not matter who ran it, or whether something went on in between: what does n
 from __future__ import annotations
 
 from awflow.columns import STEP, Records, bonds, known, outline, path_of, paths_of
+from awflow.identity import paths_digest, with_parts
 from awflow.outcome import WIDTH, outcome_digest
 from awflow.state.confirmed import STAMP, UNKNOWN, Confirmed, differing, stamp_of, unknown
 from awflow.state.record import own_digest
@@ -100,13 +101,18 @@ class _Confirmation:
         inputs = self._inputs(row, paths[self.outputs :], found[self.outputs :])
         if inputs is None:
             return None
-        partners = self._partners(row) if self.subject.links else {}
-        if own_digest(self.subject.own(row, inputs, partners)) != columns.own[WIDTH * row : WIDTH * row + WIDTH]:
+        if own_digest(self._own(row, paths, inputs)) != columns.own[WIDTH * row : WIDTH * row + WIDTH]:
             return None
         made = self._made(row, paths[: self.outputs], found[: self.outputs])
         return [
             UNKNOWN if each is None or (number < self.outputs and not made) else each[0] for number, each in enumerate(found)
         ]
+
+    def _own(self, row: int, paths: Sequence[str], inputs: dict[str, str]) -> dict[str, str]:
+        """The components on record if the inputs are these: what the subject would say, which would have to make the paths."""
+        if self.subject.links or self.outputs != 1:
+            return self.subject.own(row, inputs, self._partners(row))
+        return with_parts({'output paths': paths_digest(paths[:1])}, inputs, {})
 
     def _found(self, paths: Sequence[str], stat: bool) -> list[Known | None]:
         """Seen and digest of files."""

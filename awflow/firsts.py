@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from awflow.survey import Survey
     from awflow.templates import Template
 
+
 def settle_firsts(survey: Survey, subject: Subject, facts: Facts, adopts: bool) -> Sequence[int]:
     """Say in the facts which tasks have never run; the rest, in order, has to be looked at one by one.
 

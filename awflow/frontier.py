@@ -43,6 +43,7 @@ class Frontier:
             sum(link.partners is None and self._open[link.upstream] > 0 for link in planned.facts.links)
             for planned in plan.jobs
         ]
+        self._single_below = [any(link.partners is not None for _, link in below) for below in self._below]
         for number, planned in enumerate(plan.jobs):
             for ended in self._settle(number, list(planned.rows(IN))):
                 self._close(*ended)
@@ -57,7 +58,9 @@ class Frontier:
         self.open.update(tasks, elsewhere)
         self._open[number] = len(tasks) + len(elsewhere)
         self._bad[number].update(planned.rows(SKIP))
-        self._bad[number].update(row for row in planned.facts.never if planned.succeeded(row) is None and planned.mark[row] == OUT)
+        self._bad[number].update(
+            row for row in planned.facts.never if planned.succeeded(row) is None and planned.mark[row] == OUT
+        )
 
     @property
     def done(self) -> bool:
@@ -113,6 +116,10 @@ class Frontier:
 
     def _close(self, number: int, row: int, succeeded: bool) -> None:
         """Let dependents know, without recursion: a skip may skip a chain of 10,000."""
+        if succeeded and (not self._below[number] or (self._open[number] > 1 and not self._single_below[number])):
+            self.open.discard((number, row))
+            self._open[number] -= 1
+            return  # nobody waits for just this one
         queue = deque([(number, row, succeeded)])
         while queue:
             number, row, succeeded = queue.popleft()

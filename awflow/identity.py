@@ -18,8 +18,12 @@ def paths_digest(paths: Sequence[str]) -> str:
 
 def with_parts(own: Mapping[str, str], inputs: Mapping[str, str], upstream: Mapping[str, str]) -> dict[str, str]:
     """Value and paths of a task, its inputs, and the outcomes of its partners."""
-    named = {f'input {path}': content for path, content in inputs.items()}
-    return {**own, **named, **{f'upstream {name}': outcome for name, outcome in upstream.items()}}
+    parts = dict(own)
+    for path, content in inputs.items():
+        parts[f'input {path}'] = content
+    for name, outcome in upstream.items():
+        parts[f'upstream {name}'] = outcome
+    return parts
 
 
 def upstream_part(own: Mapping[str, str]) -> dict[str, str]:

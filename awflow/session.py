@@ -20,7 +20,7 @@ from awflow.state.digests import Content
 from awflow.state.journal import frame
 from awflow.state.layout import safe
 from awflow.state.record import Record
-from awflow.spelling import Spelling
+from awflow.lines import Lines
 from awflow.stopping import discarded, place
 from awflow.verdict import differences
 
@@ -74,7 +74,7 @@ class Session:
         self._tried: dict[Row, list[dict[str, Any]]] = {}  # checks of attempts that others follow
         self._commons: dict[tuple[object, ...], dict[str, Any]] = {}
         self._host = os.uname().nodename
-        self._spelling = Spelling(run, survey.subjects, self.generation)
+        self._lines = Lines(run, survey.subjects, self.generation)
 
     def claimed(self, grant: Grant) -> None:
         """The plan's tasks are this run's."""
@@ -105,7 +105,9 @@ class Session:
         shared, partners = self.frontier.outcomes(task)
         maybe = task in self.standing or self.plan.jobs[task[0]].kind(task[1]) == MAYBE
         inputs = self.survey.inputs(subject, task[1]) if maybe else {}
-        attempt = Attempt(self.name(task), task, retry, shared, subject.own(task[1], inputs, partners))
+        key = subject.keys[task[1]]
+        own = subject.own(task[1], inputs, partners)
+        attempt = Attempt(task_name(subject.name, key), key, task, retry, shared, own)
         if maybe and not retry and self._unchanged(subject, attempt):
             self._count('unchanged')
             self.frontier.ended(task, True, self.plan.jobs[task[0]].facts.ends[task[1]])
@@ -160,7 +162,7 @@ class Session:
         row, subject = attempt.row, self.subject(attempt.task)
         alone = alone and self.linter is None  # which wants to know what the task has found
         called = jsontext.quoted(attempt.name)
-        order: dict[str, Any] = {'task': subject.keys[row], 'id': attempt.id, 'called': called, 'digested': alone}
+        order: dict[str, Any] = {'task': attempt.key, 'id': attempt.id, 'called': called, 'digested': alone}
         if self.grants:  # tasks that were taken over may be among them
             mine = self.common(attempt, common['cuda'])
             order.update({name: mine[name] for name in ('generation', 'results_file')})
@@ -190,8 +192,8 @@ class Session:
     def started(self, attempt: Attempt) -> None:
         """Note that an attempt starts: without an end on record it counts as crashed. It may, once `write` has returned."""
         attempt.started = time()
-        grant, subject, line = self._grant_of(attempt.task), self.subject(attempt.task), self._spelling.start(attempt)
-        grant.written.start(line, subject.name, subject.keys[attempt.row])
+        grant, subject, line = self._grant_of(attempt.task), self.subject(attempt.task), self._lines.start(attempt)
+        grant.written.start(line, subject.name, attempt.key)
         grant.journal.put(line)
 
     def starts_itself(self, attempt: Attempt, order: dict[str, Any]) -> None:
@@ -199,8 +201,8 @@ class Session:
         attempt.started = time()
         grant, subject = self._grant_of(attempt.task), self.subject(attempt.task)
         order['journal'] = grant.journal.path
-        order['line'] = line = self._spelling.start(attempt).decode('ascii')
-        grant.written.start(line, subject.name, subject.keys[attempt.row])
+        order['line'] = line = self._lines.start(attempt).decode('ascii')
+        grant.written.start(line, subject.name, attempt.key)
 
     def write(self) -> None:
         """Hand what was recorded to the system, so that this process may die."""
@@ -265,7 +267,7 @@ class Session:
         subject = self.subject(attempt.task)
         attempt.started = report.get('started', attempt.started)
         note_inputs(attempt, subject, self.survey, report)
-        fields = self._spelling.fields(attempt)
+        fields = self._lines.fields(attempt)
         end = report.get('end', attempt.id) if outcome == 'succeeded' else attempt.id
         fields |= {'outcome': outcome, 'end': end, 'host': self._host, 'ended': round(report.get('ended') or time(), 3)}
         if last:

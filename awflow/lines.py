@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from awflow.subject import Subject
 
 
-class Spelling:
+class Lines:
     """Of the attempts of one run."""
 
     __slots__ = ('_alike', '_generation', '_run', '_subjects')
@@ -36,12 +36,11 @@ class Spelling:
         fields = attempt.fields
         if not fields:
             subject = self._subjects[attempt.number]
-            key = subject.keys[attempt.row]
             fields.update(
-                job=subject.name, task=key, generation=self._generation(attempt.task), id=attempt.id, code=subject.code
+                job=subject.name, task=attempt.key, generation=self._generation(attempt.task), id=attempt.id, code=subject.code
             )
             fields['run'] = self._run
-            if key.startswith('#'):
+            if attempt.key.startswith('#'):
                 fields['shown'] = shown(subject, attempt.row)
             if attempt.retry:
                 fields['attempt'] = (0, attempt.retry)
@@ -57,8 +56,8 @@ class Spelling:
     def start(self, attempt: Attempt) -> bytes:
         """The line that says that it starts."""
         subject = self._subjects[attempt.number]
-        key = subject.keys[attempt.row]
-        if attempt.retry or attempt.upstream or attempt.why or attempt.history or not attempt.own or key.startswith('#'):
+        unusual = attempt.retry or attempt.upstream or attempt.why or attempt.history or not attempt.own
+        if unusual or attempt.key.startswith('#'):
             fields = self.fields(attempt)
             return frame({**fields, 'checks': attempt.history} if attempt.history else fields)
         alike = attempt.number, self._generation(attempt.task)
@@ -69,4 +68,4 @@ class Spelling:
         head, middle, tail = self._alike[alike]
         own = ','.join([f'{quoted(name)}:{quoted(digest)}' for name, digest in attempt.own.items()])
         started = round(attempt.started, 3)
-        return framed(f'{head}{quoted(key)}{middle}{attempt.id}{tail}{started!r},"own":{{{own}}}'.encode('ascii'))
+        return framed(f'{head}{quoted(attempt.key)}{middle}{attempt.id}{tail}{started!r},"own":{{{own}}}'.encode('ascii'))
