@@ -18,7 +18,7 @@ import errno
 import os
 import stat
 
-from xxhash import xxh3_128, xxh3_128_digest, xxh3_128_hexdigest
+from xxhash import xxh3_128_hexdigest
 
 from awflow.errors import RunError, StateVersionError
 from awflow.state import confirmed, jsontext
@@ -93,7 +93,7 @@ class Digests:
         raise _unreadable(path, OSError(errno.EBUSY, 'files in it come and go'))
 
     def of_all(self, paths: Iterable[str]) -> dict[str, Content | None]:
-        """The same for many paths. Files that are worth it are read side by side, as many as there are processors."""
+        """The same for many paths, which are read side by side where that helps."""
         wanted = list(dict.fromkeys(paths))
         seen = self._filesystem_time()
         ahead = self._ahead(wanted)
@@ -288,7 +288,10 @@ class Digests:
         if stat.S_ISREG(found.st_mode):
             return self._file(path, _signature(found))
         if stat.S_ISDIR(found.st_mode):
-            return self._directory(path, found, within)
+            from awflow.state.directories import digest_of
+
+            digest, size = digest_of(self.disk, self._content, path, found, within)
+            return Content(digest, size)
         raise OSError(errno.EINVAL, 'it is neither a file nor a directory', path)
 
     def _file(self, path: str, signature: Signature) -> Content:
@@ -305,74 +308,37 @@ class Digests:
         self.changing.add(path)
         return Content(digest, after[0])
 
-    def _ahead(self, paths: list[str]) -> dict[str, _Reading]:
-        """What reading those files found that must be read and are big enough, but too small to be cut into chunks."""
+    def _ahead(self, paths: list[str]) -> dict[str, Content | _Reading]:
+        """What is known of files, or what reading them found. Nothing of those that are cut into chunks, which are worked on
+        side by side anyway, and of whatever else is not plain.
+        """
         from awflow.state import hashing
-        from awflow.state.sidebyside import each, processors
+        from awflow.state.ahead import read_all, side_by_side
+        from awflow.state.looks import Looks
 
-        if len(paths) < 2 or (threads := processors(hashing.MOST)) < 2:
-            return {}
-        found: dict[str, _Reading] = {}
-
-        def reading(path: str) -> None:
-            try:
-                found[path] = _read(path)
-            except OSError:
-                return  # it is looked at again, and then explained
-
-        each(reading, [path for path in paths if self._worth(path)], threads)
+        found: dict[str, Content | _Reading] = {}
+        small, big = [], []
+        for path, look in zip(paths, Looks(self.disk).all(paths), strict=True):
+            if isinstance(look, OSError) or not stat.S_ISREG(look.st_mode):
+                continue
+            cached, signature = self._cache.get(path), _signature(look)
+            if cached and cached.vouches_for(signature):
+                found[path] = Content(cached.digest, signature[0])
+            elif look.st_size <= hashing.CHUNK:
+                (small if look.st_size < hashing.BUFFER else big).append(path)
+        readings = read_all(_tried, small) + side_by_side(_tried, big, hashing.processors(hashing.MOST))
+        found.update((path, reading) for path, reading in zip(small + big, readings, strict=True) if reading is not None)
         return found
 
-    def _worth(self, path: str) -> bool:
-        try:
-            found = self.disk.stat(path)
-        except OSError:
-            return False
-        from awflow.state import hashing
-
-        if not (stat.S_ISREG(found.st_mode) and hashing.BUFFER <= found.st_size <= hashing.CHUNK):
-            return False
-        cached = self._cache.get(path)
-        return not (cached and cached.vouches_for(_signature(found)))
-
-    def _settled(self, path: str, reading: _Reading, seen: int) -> Content | None:
-        before, digest, after = reading
+    def _settled(self, path: str, ahead: Content | _Reading, seen: int) -> Content | None:
+        if isinstance(ahead, Content):
+            return ahead
+        before, digest, after = ahead
         if before != after:
             return self.of(path)
         self._remember(path, Cached(before, digest, seen))
         self.changing.discard(path)
         return Content(digest, before[0])
-
-    def _directory(self, path: str, found: os.stat_result, within: tuple[tuple[int, int], ...]) -> Content:
-        """Names, types and contents, sorted; of a link also where it points, of a socket or pipe only that it is one.
-        One that leads back to a directory it lies in counts by where it points only.
-        """
-        here = (found.st_dev, found.st_ino)
-        if here in within:
-            return Content(xxh3_128_hexdigest(b'loop'), 0)
-        whole = xxh3_128()
-        size = 0
-        for name in sorted(self.disk.listdir(path), key=os.fsencode):
-            inner = f'{path}/{name}'
-            raw = os.fsencode(name)
-            kind, content = self._member(inner, (*within, here))
-            size += content.size
-            whole.update(b'%d %b %b %b\n' % (len(raw), raw, kind, content.digest.encode()))
-        return Content(whole.hexdigest(), size)
-
-    def _member(self, path: str, within: tuple[tuple[int, int], ...]) -> tuple[bytes, Content]:
-        found = self.disk.lstat(path)
-        if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
-            return (b'd' if stat.S_ISDIR(found.st_mode) else b'f'), self._content(path, found, within)
-        if not stat.S_ISLNK(found.st_mode):
-            return b'o', Content(xxh3_128_hexdigest(b'%o' % stat.S_IFMT(found.st_mode)), 0)
-        target = b'l' + xxh3_128_digest(os.fsencode(os.readlink(path)))
-        try:
-            return target, self._content(path, self.disk.stat(path), within)
-        except OSError as error:
-            if error.errno not in (*_ABSENT, errno.ELOOP, errno.EINVAL):
-                raise
-            return target, Content(xxh3_128_hexdigest(b'nothing'), 0)
 
     def _filesystem_time(self) -> int:
         """The filesystem's own time in ns, up to a second ago; 0 if nothing can be written beside the cache."""
@@ -414,6 +380,14 @@ def _read(path: str) -> _Reading:
         return before, digest, _signature(os.fstat(fd))
     finally:
         os.close(fd)
+
+
+def _tried(path: str) -> _Reading | None:
+    """The same; None if it cannot be read: it is looked at again then, and that explained."""
+    try:
+        return _read(path)
+    except OSError:
+        return None
 
 
 def _unreadable(path: str, error: OSError) -> RunError:

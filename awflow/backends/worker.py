@@ -53,6 +53,9 @@ USUAL: Final[Mapping[str, Any]] = {  # what a report says of a task at which the
 }
 
 
+NOTHING: Final[Mapping[str, Any]] = {}
+
+
 class Terminated(BaseException):
     """SIGTERM reached the task. Not an Exception, so that `except Exception` in a task does not swallow it."""
 
@@ -229,27 +232,34 @@ class Performance:
             expanded = self.tools.inputs(definition, value, order)
             listed, stat_only = list(expanded), {path for path, stat in expanded.items() if stat}
         self.stat_only = stat_only
-        found = {}
-        for path in listed:
-            digest = order['produced'].get(path) or self._input(path)
+        produced = order['produced']
+        found = {path: produced.get(path) for path in listed}
+        found.update(self._digests([path for path in listed if not found[path]]))
+        for path, digest in found.items():
             if digest is None:
                 raise _said('input', f'the input {path} does not exist')
-            found[path] = digest
         return found
 
-    def _input(self, path: str) -> str | None:
-        """The digest of a file now. What was not touched since the driver took it, long after its last change, is not read."""
-        if path in self.stat_only:
-            return self.tools.signature(path)
-        known = self.order.get('known')
-        if known and path in known and known[path][1:] == _signature(path):
-            return str(known[path][0])
-        content = self.tools.content(path)
-        return content and content[0]
+    def _digests(self, paths: Sequence[str]) -> dict[str, str | None]:
+        """The digests of files now. What was not touched since the driver took one, long after its last change, is not read."""
+        found: dict[str, str | None] = {}
+        unread = []
+        known = self.order.get('known') or NOTHING
+        for path in paths:
+            if path in self.stat_only:
+                found[path] = self.tools.signature(path)
+            elif path in known and known[path][1:] == _signature(path):
+                found[path] = str(known[path][0])
+            else:
+                unread.append(path)
+        for path, content in zip(unread, self.tools.contents(unread), strict=True) if unread else ():
+            found[path] = content and content[0]
+        return found
 
     def _look_for_changes(self) -> None:
-        known = self.report['inputs'].items()
-        changed = [path for path, digest in known if path not in self.order['produced'] and self._input(path) != digest]
+        produced, before = self.order['produced'], self.report['inputs']
+        now = self._digests([path for path in before if path not in produced])
+        changed = [path for path in now if now[path] != before[path]]
         for path in changed:
             print(f'awflow: the input {path} changed while the task was running', file=sys.stderr)
         if changed:
@@ -260,12 +270,12 @@ class Performance:
         paths = self.order.get('outputs')
         if paths is None:
             paths = self.tools.outputs(self.definition, value, self.order)
-        digested = self.order.get('digested')
-        for path in paths:
-            if digested and is_small_file(path):
-                continue
-            self.tools.open(self.order)
-            content = self.tools.content(path)
+        if self.order.get('digested'):
+            paths = [path for path in paths if not is_small_file(path)]
+        if not paths:
+            return
+        self.tools.open(self.order)
+        for path, content in zip(paths, self.tools.contents(paths), strict=True):
             if content is None:
                 raise _said('output', f'the function returned, but the output {path} does not exist')
             self.report.setdefault('outputs', {})[path] = content[:2]
