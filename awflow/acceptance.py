@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 
+from awflow.codechanges import code_reasons
 from awflow.outcome import outcome_digest
 from awflow.reasons import Reason
 from awflow.subject import code_digest
-from awflow.survey import code_reasons
 from awflow.verdict import differences
 
 TYPE_CHECKING = False

@@ -29,7 +29,8 @@ class Attempt:
     """One execution of one task: its identity as it starts, and the history of its postconditions."""
 
     __slots__ = (
-        'fields', 'found', 'history', 'id', 'key', 'name', 'number', 'own', 'retry', 'row', 'started', 'task', 'upstream', 'why',
+        'fields', 'found', 'history', 'id', 'key', 'name', 'number', 'own', 'retry', 'row', 'started', 'task', 'upstream',
+        'why',
     )  # fmt: skip
 
     def __init__(self, name: str, key: str, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:

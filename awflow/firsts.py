@@ -33,9 +33,9 @@ def settle_firsts(survey: Survey, subject: Subject, facts: Facts, adopts: bool) 
         return rows
     doubtful: set[int] = set()
     if adopts and (subject.job.postconditions or subject.outputs):
-        if not subject.outputs:
+        if not subject.output_templates:
             return rows
-        doubtful = _with_output(survey, subject)
+        doubtful = _with_output(survey, subject, subject.output_templates[0])
     for template, _ in subject.input_templates or () if not subject.links else ():
         doubtful |= _absent(survey, subject, template)
     settled = [row for row in rows if row not in doubtful] if doubtful else rows
@@ -57,12 +57,12 @@ def _is_plain(survey: Survey, subject: Subject) -> bool:
     return True
 
 
-def _with_output(survey: Survey, subject: Subject) -> set[int]:
-    """The tasks whose first output may be there: its directory is listed once."""
-    template = (subject.output_templates or ())[0]
+def _with_output(survey: Survey, subject: Subject, template: Template) -> set[int]:
+    """The tasks whose output may be there: its directory is listed once."""
     texts = subject.texts(template) or ()
     directory, _, before = template.parts[0].rpartition('/')
-    if template.fixed or any('/' in part for part in template.parts[1:]):
+    after = [*template.parts[1:]]
+    if template.fixed or any('/' in part for part in after):
         return set(range(len(texts)))  # each in a directory of its own
     try:
         names = set(survey.digests.disk.listdir(directory or ('/' if template.parts[0][:1] == '/' else '.')))
@@ -72,7 +72,6 @@ def _with_output(survey: Survey, subject: Subject) -> set[int]:
         return set(range(len(texts)))
     if not names:
         return set()
-    after = template.parts[1:]
     return {row for row, text in enumerate(texts) if str(text).join((before, *after)) in names}
 
 

@@ -12,6 +12,7 @@ from awflow.attempt import Attempt, note_inputs, telling, told_of_inputs
 from awflow.failure import BAD, Failure, failure_of
 from awflow.frontier import Frontier
 from awflow.identity import local_part, unchanged, upstream_part
+from awflow.lines import Lines
 from awflow.plan import IN, Plan, task_name
 from awflow.proofs import history_of
 from awflow.reasons import MAYBE, Reason
@@ -20,7 +21,6 @@ from awflow.state.digests import Content
 from awflow.state.journal import frame
 from awflow.state.layout import safe
 from awflow.state.record import Record
-from awflow.lines import Lines
 from awflow.stopping import discarded, place
 from awflow.verdict import differences
 

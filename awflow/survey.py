@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ABSENT = 'absent'  # the digest of an input that is not there (yet)
 NEVER = (Reason('never ran'),)  # one for all: what shares reasons is told together
 ADOPTED = (Reason('adopted'),)
+MANY = 32  # tasks from which on it is asked whether their files have to be waited for
 BASES = {FRESH: FRESH_ROW, MISSING: MISSING_ROW}
 
 
@@ -44,6 +45,7 @@ class Survey:
         self.directory = directory  # of the workflow's state
         self.producers = Producers(subjects)
         self.dead = dead  # claims whose owners are known to be dead: their tasks are free
+        self.ahead: dict[str, str | None] = {}  # digests that were taken for the tasks to be looked at next
         self.made: dict[str, str] = {}  # outputs of this run -> digest; they replace what records say
         self.sources: Sources  # set by who fingerprinted the jobs
         self.drafts: dict[tuple[int, int], dict[str, list[object]]] = {}  # of what may be adopted: its outputs
@@ -71,7 +73,7 @@ class Survey:
         facts.declares_outputs = subject.job.declares_outputs
         must = self._must(subject)
         seen = self._by_column(subject, facts) if subject.big and must is None else None
-        for row in self._alone(subject, facts, must):
+        for row in self._rows(subject, facts, must):
             key = subject.keys[row]
             base, reasons = self._row(subject, facts, row, key, must, seen)
             facts.base[row] = base
@@ -80,10 +82,18 @@ class Survey:
             self.unconfirmed |= seen is not None and base == FRESH_ROW
         return facts
 
-    def _alone(self, subject: Subject, facts: Facts, must: Reason | None) -> Iterable[int]:
+    def _rows(self, subject: Subject, facts: Facts, must: Reason | None) -> Iterable[int]:
+        rows = self._alone(subject, facts, must)
+        if len(rows) < MANY:
+            return rows
+        from awflow.reading import read_ahead
+
+        return read_ahead(self, subject, rows)
+
+    def _alone(self, subject: Subject, facts: Facts, must: Reason | None) -> Sequence[int]:
         """The tasks that have to be looked at by themselves."""
         if facts.settled is not None:
-            return places_of(facts.settled, 0)
+            return [*places_of(facts.settled, 0)]
         if not subject.big or subject.rows is not None:
             return range(len(subject.keys))
         from awflow.firsts import settle_firsts
@@ -210,7 +220,7 @@ class Survey:
             signature = self.digests.stat_only(path)
             digest = signature.digest if signature else None
         else:
-            digest = self.digests.digest_of(path)
+            digest = self._digest(path)
         if digest is None:
             if not subject.links:
                 raise DefinitionError(
@@ -219,6 +229,9 @@ class Survey:
                 )  # fmt: skip
             return self._of_cleared(subject, row, path, output) or ABSENT
         return digest
+
+    def _digest(self, path: str) -> str | None:
+        return self.ahead[path] if path in self.ahead else self.digests.digest_of(path)
 
     def _of_cleared(self, subject: Subject, row: int, path: str, output: str | None) -> str | None:
         """The digest on the task's record of what lay in a directory that its producer made and somebody deleted since."""
@@ -243,6 +256,8 @@ class Survey:
             return (), ()
         known = self._same_code.get((subject.number, old))
         if known is None:
+            from awflow.codechanges import code_reasons
+
             found = code_reasons(self.state.codes(old), subject.components)
             conditions = tuple(
                 Reason('rechecked', r.name) for r in found if r.name.startswith(CONDITION) and r.kind != 'removed'
@@ -279,10 +294,10 @@ class Survey:
         changed, absent = [], []
         if row in subject.outputs:
             for path, (digest, _) in rows.record(known).outputs.items():
-                content = self.digests.of(path)
-                if content is None:
+                now = self._digest(path)
+                if now is None:
                     absent.append(path)
-                elif content.digest != digest:
+                elif now != digest:
                     changed.append(path)
         gone = rows.has_result(known) and not self._has_result(rows.record(known))
         unmet = self._unmet(subject, row)
@@ -371,6 +386,8 @@ class Survey:
         entry = self.state.claims[claim]
         differing: list[Reason] = [must] if must is not None else []
         if entry.codes and subject.code not in entry.codes:
+            from awflow.codechanges import code_reasons
+
             now = code_part(subject.components)
             mine = next((then for c in entry.codes.values() if (then := code_part(c)).keys() & now.keys()), {})
             differing += code_reasons(mine, now)
@@ -380,18 +397,3 @@ class Survey:
                 task=task_name(subject.name, key), run=entry.run, _why='; '.join(map(str, differing)),
             )  # fmt: skip
         return ELSEWHERE_ROW, (Reason('in flight', entry.run),)
-
-
-def code_reasons(old: Mapping[str, str], new: Mapping[str, str]) -> Sequence[Reason]:
-    """How two sets of code components differ; of code with what it was and is."""
-    from awflow.fingerprint import difference, shown
-    from awflow.fingerprint.components import WITH_SOURCE
-
-    reasons = []
-    for name, before, after in difference(dict(old), dict(new)):
-        kind = 'changed' if before is not None and after is not None else 'added' if before is None else 'removed'
-        reason = Reason(kind, name, shown(before or '') or None, shown(after or '') or None)
-        if name.startswith(WITH_SOURCE):
-            reason.was, reason.now = before or '', after or ''
-        reasons.append(reason)
-    return reasons

@@ -37,10 +37,7 @@ def read_all(read: Callable[[str], T], paths: Sequence[str]) -> list[T]:
     rest = paths[TRIAL:]
     if not rest:
         return found
-    if _median(waited) > SLOW:
-        threads = THREADS
-    else:
-        threads = processors(MOST) if _median(took) > LONG else 1
+    threads = THREADS if _median(waited) > SLOW else processors(MOST) if _median(took) > LONG else 1
     return found + side_by_side(read, rest, threads)
 
 

@@ -315,9 +315,10 @@ class Digests:
         from awflow.state import hashing
         from awflow.state.ahead import read_all, side_by_side
         from awflow.state.looks import Looks
+        from awflow.state.sidebyside import processors
 
         found: dict[str, Content | _Reading] = {}
-        small, big = [], []
+        small, big = list[str](), list[str]()
         for path, look in zip(paths, Looks(self.disk).all(paths), strict=True):
             if isinstance(look, OSError) or not stat.S_ISREG(look.st_mode):
                 continue
@@ -326,7 +327,7 @@ class Digests:
                 found[path] = Content(cached.digest, signature[0])
             elif look.st_size <= hashing.CHUNK:
                 (small if look.st_size < hashing.BUFFER else big).append(path)
-        readings = read_all(_tried, small) + side_by_side(_tried, big, hashing.processors(hashing.MOST))
+        readings = read_all(_tried, small) + side_by_side(_tried, big, processors(hashing.MOST))
         found.update((path, reading) for path, reading in zip(small + big, readings, strict=True) if reading is not None)
         return found
 

@@ -26,7 +26,8 @@ class Grant:
     """A published entry in the hands of who acts for it. `number` is the generation of all that runs under it."""
 
     __slots__ = (
-        '_bytes', '_held', '_journal', '_looked', '_only', '_proc', '_reader', '_seen', '_writer', '_written', 'entry', 'nonce', 'number',
+        '_bytes', '_held', '_journal', '_looked', '_only', '_proc', '_reader', '_seen', '_writer', '_written', 'entry', 'nonce',
+        'number',
     )  # fmt: skip
 
     def __init__(

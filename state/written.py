@@ -30,7 +30,7 @@ class Written:
         self._facts: dict[str, dict[str, Any]] = {}
 
     def start(self, line: bytes | str, job: str, task: str) -> None:
-        """This line, which is ASCII, says that a task starts. Whoever performs it may be the one to write it."""
+        """A line, which is ASCII, says that a task starts. Whoever performs it may be the one to write it."""
         self._bytes += len(line)
         self._open += 1
         of_job = self._records.setdefault(job, {})
@@ -40,7 +40,7 @@ class Written:
             of_job[task] = None  # tasks are kept in the order in which they were started
 
     def end(self, line: bytes, fields: Mapping[str, Any]) -> Record:
-        """This line says how it ended; returns that as a record."""
+        """A line says how it ended; returns that as a record."""
         self._bytes += len(line)
         self._open -= 1
         record = Record.from_dict(fields)
@@ -49,7 +49,7 @@ class Written:
         return record
 
     def fact(self, line: bytes, fields: Mapping[str, Any]) -> None:
-        """This line says something that is about no task."""
+        """A line says something that is about no task."""
         self._bytes += len(line)
         self._facts[repr(fields)] = dict(fields)
 

@@ -260,15 +260,18 @@ class Tools:
     def contents(self, paths: Sequence[str]) -> Iterator[Content | None]:
         """The same of many, which are read side by side where that helps."""
         if len(paths) < MANY:
-            return map(self.content, paths)
+            yield from map(self.content, paths)
+            return
         from awflow.state.ahead import read_all
 
         small = read_all(small_file, paths)
         rest = self._cache().of_all([path for path, found in zip(paths, small, strict=True) if found is None])
-        return (
-            (found[0], found[1][0], found[1]) if found else (content := rest[path]) and (content.digest, content.size, None)
-            for path, found in zip(paths, small, strict=True)
-        )
+        for path, found in zip(paths, small, strict=True):
+            if found is not None:
+                yield found[0], found[1][0], found[1]
+            else:
+                content = rest[path]
+                yield None if content is None else (content.digest, content.size, None)
 
     def signature(self, path: str) -> str | None:
         """What stands for the content of a file too big to read."""

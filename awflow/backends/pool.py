@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections import deque
 from functools import partial
+from time import monotonic
 
 from awflow.backends.events import Began, Event, Exited, Lost, Reported, Wrote
 from awflow.backends.processes import send_group, start_ticks
@@ -42,6 +43,7 @@ BOUND: Final = 'awflow'
 TAIL: Final = 4000  # bytes of a zygote's last words that are kept
 PACE: Final = 0.02  # seconds between looks at batches; of those that write much
 BUSY: Final = 0.002
+LONG: Final = 0.1  # seconds after which it is looked whether a task waits for its report to be read, for it fits into no pipe
 NOTHING: Final[Mapping[str, Any]] = {}
 PATIENCE: Final = 5.0  # seconds for a zygote to kill its tasks and go
 
@@ -159,6 +161,7 @@ class Pool:
         self._seats: dict[int, Slot] = {}  # that are launched into
         self._batches: dict[int, Slot] = {}  # those of them that must be looked at
         self._events: list[Event] = []
+        self._heard = monotonic()
         self._payload = ''
         self._closed = False
         for count in dict.fromkeys(threads):
@@ -232,15 +235,22 @@ class Pool:
         elif self._batches:
             pace = BUSY if any(seat.busy for seat in self._batches.values()) else PACE
             timeout = pace if timeout is None else min(timeout, pace)
+        elif any(seat.saying for seat in self._seats.values()):
+            timeout = BUSY if timeout is None else min(timeout, BUSY)
         for descriptor, mask in self._epoll.poll(timeout):
             handler = self._handlers.get(descriptor)
             if handler is not None:  # not closed by what came before it in this list
                 handler(mask)
         for seat in self._batches.values():
             self._events += seat.look()
+        hear = monotonic() - self._heard > LONG
         for seat in self._seats.values():
             if not seat.announced:
                 self._events += seat.announce()
+            if seat.saying or (hear and seat.alone):
+                self._events += seat.pump()
+        if hear:
+            self._heard = monotonic()
         events, self._events = self._events, []
         return events
 

@@ -43,6 +43,7 @@ class Slot:
         self.paced = paced
         self.messages = Unpacker()
         self.reports: deque[dict[str, Any]] = deque()  # that are not told yet
+        self.saying = False  # whether a part of a report has come
         self.n = 0  # of the order that is told of now
         self.announced = False
         self.parts = [b'']  # what that order wrote, and those after it: not told yet
@@ -75,6 +76,12 @@ class Slot:
                 yield from self.drain(waiting(self.output))
                 yield Reported(self.number, self.n, full(report))
                 self.n, self.announced = self.n + 1, False
+        self.saying = self.messages.partial
+
+    @property
+    def alone(self) -> bool:
+        """Whether it performs one order: nobody is woken by its report, for its end follows."""
+        return not (self.marker or self.paced)
 
     def look(self, limit: int = PIECE) -> Iterator[Event]:
         """How orders that follow each other by themselves are getting on: each one's output, then its report."""

@@ -25,6 +25,11 @@ class Unpacker:
     def __init__(self) -> None:
         self._data = bytearray()
 
+    @property
+    def partial(self) -> bool:
+        """Whether there is a message of which the rest is to come."""
+        return bool(self._data)
+
     def feed(self, data: bytes) -> list[Any]:
         """The messages that are complete now. What comes after the last whole one is kept for the next call."""
         if not self._data and len(data) >= LENGTH and LENGTH + int.from_bytes(data[:LENGTH], 'big') == len(data):
