@@ -43,6 +43,7 @@ def read_all(read: Callable[[str], T], paths: Sequence[str]) -> list[T]:
 
 def side_by_side(read: Callable[[str], T], paths: Sequence[str], threads: int) -> list[T]:
     """The same with so many threads."""
+    threads = min(threads, len(paths))
     if threads < 2:
         return [read(path) for path in paths]
     found: dict[int, T] = {}
