@@ -37,7 +37,9 @@ FLOW = """
 PLAIN = "@inputs('in/{i}')\n    @outputs('mid/{i}')"
 
 
-def ran(workspace: Workspace, first: str = PLAIN, keys: str = 'keys = range(100)', each: bool = True, prune: bool = True) -> str:
+def ran(
+    workspace: Workspace, first: str = PLAIN, keys: str = 'keys = range(100)', each: bool = True, prune: bool = True
+) -> str:
     workspace.script(FLOW.format(first=first, keys=keys, each=each, prune=prune))
     done = workspace.run()
     assert done.returncode == 0, done

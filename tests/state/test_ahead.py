@@ -101,9 +101,7 @@ def test_digests_of_many_small_files_are_the_same_where_they_have_to_be_waited_f
     assert found == {path: one.of(path) for path in paths}
 
 
-def test_big_files_are_read_side_by_side_at_once(
-    monkeypatch: pytest.MonkeyPatch, threads: list[int], tmp_path: Path
-) -> None:
+def test_big_files_are_read_side_by_side_at_once(monkeypatch: pytest.MonkeyPatch, threads: list[int], tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(hashing, 'BUFFER', 4)
     for path in PATHS[:3]:
