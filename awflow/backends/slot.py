@@ -43,11 +43,11 @@ class Slot:
         self.paced = paced
         self.messages = Unpacker()
         self.reports: deque[dict[str, Any]] = deque()  # that are not told yet
-        self.saying = False  # whether a part of a report has come
         self.n = 0  # of the order that is told of now
         self.announced = False
         self.parts = [b'']  # what that order wrote, and those after it: not told yet
         self.busy = False  # whether the last look found output
+        self.saying = False  # whether a part of a report has come
         if paced and self.go < 0:
             ear, self.go = os.pipe2(os.O_CLOEXEC)
             self.home.post({'ear': self.number}, [ear])
