@@ -93,10 +93,14 @@ def test_a_journal_that_somebody_else_wrote_to_is_read(tmp_path: Path) -> None:
         line = frame(fields)
         told(line, 'fit', '1') if fields is start else told(line, fields)
         journal.put(line)
+    sign = {'alive': 1.5}
+    written.fact(frame(sign), sign)
+    journal.append([sign])
     assert written.overlay(journal) is None  # not on the disk
     journal.sync()
     found = written.overlay(journal)
     assert found is not None and [record.outcome for record in found.records['fit'].values()] == ['succeeded']
+    assert [*found.facts.values()] == [sign]
     journal.append([{'job': 'fit', 'task': '2', 'generation': 1, 'id': 'b'}])
     journal.sync()
     assert written.overlay(journal) is None
