@@ -209,6 +209,14 @@ class Record:
         return f'Record({self.job}[{self.task}] {self.outcome or "started"} {self.rank})'
 
 
+def vouched(record: Record) -> bool:
+    """Whether more than the function's return says that the task succeeded. Only what is vouched for gets adopted."""
+    for check in record.checks:
+        if check.get('when') == 'after':
+            return True
+    return bool(record.outputs) or record.adopted
+
+
 def own_digest(own: Mapping[str, str]) -> bytes:
     """One digest of the components that a task has by itself, whatever their order; EMPTY if there are none."""
     return digest_of_lines([f'{name}\0{digest}' for name, digest in own.items()])

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from awflow.state.spelling import Brief
     from awflow.state.table import Base
+    from awflow.state.told import Told
 
 
 class RowColumns:
@@ -80,58 +82,132 @@ class RowColumns:
             setattr(self, name, bytearray().join(parts))
 
 
+class Over(dict[int, 'Record']):
+    """Records by row, some of which are made when they are asked for: until then the key of the task stands in their place."""
+
+    __slots__ = ('_told',)
+
+    def __init__(self, told: Sequence[Told], rows: Mapping[int, str] | None = None) -> None:
+        super().__init__(rows or {})  # type: ignore[arg-type]
+        self._told = told  # of what stands for a record, one of these knows it
+
+    def __getitem__(self, row: int) -> Record:
+        known: Record | str = super().__getitem__(row)
+        return self._record(known) if isinstance(known, str) else known
+
+    def get(self, row: int, default: Any = None) -> Any:
+        known = super().get(row)
+        return default if known is None else self._record(known) if isinstance(known, str) else known
+
+    def items(self) -> Iterator[tuple[int, Record]]:  # type: ignore[override]
+        self.read()
+        return zip(self, self.values(), strict=True)
+
+    def values(self) -> list[Record]:  # type: ignore[override]
+        self.read()
+        return [self._record(known) if isinstance(known, str) else known for known in super().values()]
+
+    def read(self) -> None:
+        """Make all records, which takes less time than to make them one by one."""
+        for told in self._told:
+            told.read()
+
+    def brief(self, row: int) -> Brief:
+        """What is counted of one."""
+        from awflow.state.told import brief
+
+        known: Record | str = super().__getitem__(row)
+        if not isinstance(known, str):
+            return brief(known)
+        return next(told.brief(known) for told in self._told if known in told)
+
+    def briefs(self) -> Iterator[tuple[int, Brief]]:
+        """What is counted of each."""
+        from awflow.state.told import brief
+
+        known = [told.briefs() for told in self._told]
+        for row, each in super().items():
+            if isinstance(each, str):
+                yield row, known[0][each] if len(known) == 1 else next(briefs[each] for briefs in known if each in briefs)
+            else:
+                yield row, brief(each)
+
+    def _record(self, key: str) -> Record:  # type: ignore[return]
+        for told in self._told:
+            if key in told:
+                return told[key]
+
+
 class Rows:
     """The tasks of one job by row number, which is stable within one state: the snapshot's first, newer ones after."""
 
-    __slots__ = ('_extra', '_index', '_keys', '_live', 'base', 'job', 'over', 'under')
+    __slots__ = ('_extra', '_index', '_keys', '_live', '_newer', '_under', 'base', 'job', 'over')
 
-    def __init__(
-        self,
-        job: str,
-        base: Base | None,
-        newer: Iterable[Mapping[str, Record]],
-        live: Container[int],
-        outranked: Iterable[Mapping[str, Sequence[Record]]] = (),
-    ) -> None:
+    def __init__(self, job: str, base: Base | None, newer: Iterable[Told], live: Container[int]) -> None:
         self.job = job
         self.base = base
         self.over: dict[int, Record] = {}  # row -> a record above, or instead of, the snapshot's
-        self.under: dict[int, list[Record]] = {}  # row -> records of other attempts that came since and do not count
+        self._under: dict[int, list[Record]] = {}  # row -> records that came since, each from another of `newer`, and do not count
+        self._newer = list(newer)
         self._live = live
         self._keys: list[str] | None = None
         self._extra: dict[str, int] = {}  # keys that the snapshot does not have
         self._index: dict[str, int] | None = None
-        for records in newer:
+        unread = [told for told in self._newer if told.unread]
+        if unread:
+            self.over = Over(unread)
+        for told in self._newer:
             if base is None and not self._extra:  # all there is of an array whose first run goes on: nothing to compare
-                self._extra = {key: row for row, key in enumerate(records)}
-                self.over = dict(enumerate(records.values()))
-                continue
-            for key, record in records.items():
-                self._put(key, record)
-        for lower in outranked:
-            for key, found in lower.items():
-                row = self.row(key)
-                assert row is not None, 'what outranked it is there'
-                self.under.setdefault(row, []).extend(found)
+                self._extra = {key: row for row, key in enumerate(told)}
+                self.over = Over(unread, dict(enumerate(told))) if told in unread else dict(enumerate(told.values()))
+            else:
+                briefs = told.briefs() if base is not None and told in unread else {}
+                for key in told:
+                    self._put(key, told, briefs)
 
-    def _put(self, key: str, record: Record) -> None:
+    def _put(self, key: str, told: Told, briefs: Mapping[str, Brief]) -> None:
         row = self.row(key)
         if row is None:
             row = self._extra[key] = len(self)
         elif row in self.over:
-            known = self.over[row]
+            record, known = told[key], self.over[row]
             if record.rank <= known.rank:
                 self._outranked(row, record, known)
                 return
             self._outranked(row, known, record)
-        elif self.base and not self.base.older(row, record):
-            self.under.setdefault(row, []).append(record)
-            return
-        self.over[row] = record
+        elif self.base and not (key in briefs and briefs[key][0] > self.base.generation[row]):
+            if not self.base.older(row, told[key]):
+                self._under.setdefault(row, []).append(told[key])
+                return
+        self.over[row] = told.known(key)  # type: ignore[assignment]
 
     def _outranked(self, row: int, lower: Record, higher: Record) -> None:
         if attempts.adds(lower, higher):
-            self.under.setdefault(row, []).append(lower)
+            self._under.setdefault(row, []).append(lower)
+
+    @property
+    def under(self) -> dict[int, list[Record]]:
+        """By row the records of other attempts that came since and do not count."""
+        found = {row: list(records) for row, records in self._under.items()}
+        for told in self._newer:
+            for key, records in told.all_outranked().items():
+                row = self.row(key)
+                assert row is not None, 'what outranked it is there'
+                found.setdefault(row, []).extend(records)
+        return found
+
+    def _lower(self, row: int) -> list[Record]:
+        """The same of one row."""
+        key = self.keys[row]
+        return [*self._under.get(row, ()), *(record for told in self._newer if key in told for record in told.outranked(key))]
+
+    def briefs(self) -> Iterator[tuple[int, Brief]]:
+        """Row and what is counted of the tasks in `over`. Of many that are not read no records are made for it."""
+        if isinstance(self.over, Over):
+            return self.over.briefs()
+        from awflow.state.told import brief
+
+        return ((row, brief(record)) for row, record in self.over.items())
 
     def __len__(self) -> int:
         return (self.base.count if self.base else 0) + len(self._extra)
@@ -172,14 +248,22 @@ class Rows:
             return numbers[:shared] == stored[:shared] or list(numbers[:shared]) == list(stored[:shared])
         return not self.base or self.base.keys()[:shared] == list(keys[:shared])
 
+    def _unread(self, row: int) -> bool:
+        """Whether there is no record as yet of what came since."""
+        return type(self.over) is not dict and row in self.over
+
     def final(self, row: int) -> bool:
+        if self._unread(row):
+            return self._over.brief(row)[1]
         record = self.over.get(row)
         return record.final if record else bool(self._base.flags[row] & FINAL)
 
     def outcome(self, row: int) -> str:
         """How the attempt ended; of one without an end '' while its claim lives, 'crashed' after."""
-        record = self.over.get(row)
-        if record:
+        record = self.over.get(row) if not self._unread(row) else None
+        if self._unread(row):
+            generation, final, outcome, *_ = self._over.brief(row)
+        elif record:
             outcome, final, generation = record.outcome, record.final, record.generation
         else:
             code = self._base.outcome[row]
@@ -217,6 +301,8 @@ class Rows:
         return bool(record.outputs) if record else self._base.old or bool(self._base.flags[row] & MAKES)
 
     def generation(self, row: int) -> int:
+        if self._unread(row):
+            return self._over.brief(row)[0]
         record = self.over.get(row)
         return record.generation if record else int(self._base.generation[row])
 
@@ -224,8 +310,8 @@ class Rows:
         """Those of all rows."""
         found = self.base.generation.tolist() if self.base else []
         found += [0] * (len(self) - len(found))
-        for row, record in self.over.items():
-            found[row] = record.generation
+        for row, brief in self.briefs():
+            found[row] = brief[0]
         return set(found)
 
     def id(self, row: int) -> str:
@@ -250,7 +336,7 @@ class Rows:
 
     def earlier(self, row: int) -> list[dict[str, Any]]:
         """The attempts before the one on record in short form, oldest first (see attempts.py)."""
-        over, under = self.over.get(row), self.under.get(row, ())
+        over, under = self.over.get(row), self._lower(row)
         folded = self.base is not None and row < self.base.count
         before = self._base.earlier(row) if folded else []
         if over is not None and folded:
@@ -259,6 +345,16 @@ class Rows:
             return before
         last = over.to_dict() if over is not None else self._base.brief(row)
         return attempts.earlier(last, [*before, *(attempts.brief(record.to_dict()) for record in under)])
+
+    @property
+    def _over(self) -> Over:
+        assert isinstance(self.over, Over), 'only then is something unread'
+        return self.over
+
+    def read(self) -> None:
+        """Make all records of what came since, if all are going to be asked for."""
+        if isinstance(self.over, Over):
+            self.over.read()
 
     @property
     def _base(self) -> Base:

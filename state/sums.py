@@ -6,6 +6,7 @@ each block keeps what its records come to, one `Sum` for each generation among t
 
 from __future__ import annotations
 
+from awflow.state.record import vouched as vouched
 from awflow.state.table import BLOCK
 
 TYPE_CHECKING = False
@@ -43,14 +44,6 @@ class Sum:
 
 
 _WRITTEN = ('ended', 'succeeded', 'unverified', 'first', 'last', 'seconds', 'median', 'rss')
-
-
-def vouched(record: Record) -> bool:
-    """Whether more than the function's return says that the task succeeded. Only what is vouched for gets adopted."""
-    for check in record.checks:
-        if check.get('when') == 'after':
-            return True
-    return bool(record.outputs) or record.adopted
 
 
 def summed(records: Iterable[Record]) -> dict[int, Sum]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from awflow.state.attempts import adds
-from awflow.state.record import Record
 from awflow.state.rows import Rows
 
 TYPE_CHECKING = False
@@ -12,53 +10,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from awflow.state.ledger import Entry
+    from awflow.state.record import Record
     from awflow.state.table import Table
-
-
-class Overlay:
-    """What one journal or one entry says: the highest record of each task, those of other attempts that it outranks, and
-    facts that are about no task.
-    """
-
-    __slots__ = ('facts', 'outranked', 'records')
-
-    def __init__(self) -> None:
-        self.records: dict[str, dict[str, Record]] = {}
-        self.outranked: dict[str, dict[str, list[Record]]] = {}
-        self.facts: dict[str, dict[str, Any]] = {}  # by their spelling, so that a line read twice counts once
-
-    def extended(self, objs: Iterable[Mapping[str, Any]]) -> Overlay:
-        """A copy with more objects; states already read refer to the old one, which stays as it is."""
-        new = Overlay()
-        new.records = dict(self.records)
-        new.outranked = dict(self.outranked)
-        new.facts = dict(self.facts)
-        copied: set[str] = set()
-        one = dict[str, str]().setdefault  # in memory, of what a hundred thousand records say alike
-        outranked: dict[tuple[str, str], list[Record]] = {}
-        for obj in objs:
-            if 'task' not in obj:
-                new.facts[repr(obj)] = dict(obj)
-                continue
-            record = Record.from_dict(obj)
-            record.job, record.code = one(record.job, record.job), one(record.code, record.code)
-            record.run, record.host = one(record.run, record.run), one(record.host, record.host)
-            if record.job not in copied:
-                copied.add(record.job)
-                new.records[record.job] = dict(new.records.get(record.job, ()))
-            of_job = new.records[record.job]
-            known = of_job.get(record.task)
-            if known is not None:
-                if known.rank >= record.rank:
-                    known, record = record, known
-                if adds(known, record):
-                    outranked.setdefault((record.job, record.task), []).append(known)
-            of_job[record.task] = record
-        for job in {job for job, _ in outranked}:
-            new.outranked[job] = dict(self.outranked.get(job, ()))
-        for (job, task), records in outranked.items():
-            new.outranked[job][task] = [*new.outranked[job].get(task, ()), *records]
-        return new
+    from awflow.state.told import Overlay
 
 
 class State:
@@ -149,6 +103,7 @@ class State:
         for job in names:
             rows = self._merged(job, self._settled)
             if rows:
+                rows.read()
                 yield rows
 
     def _overlays(self) -> list[Overlay]:
@@ -157,8 +112,7 @@ class State:
     def _merged(self, job: str, overlays: Sequence[Overlay]) -> Rows | None:
         base = self.table.base(job) if self.table else None
         newer = [overlay.records[job] for overlay in overlays if job in overlay.records]
-        outranked = [overlay.outranked[job] for overlay in overlays if job in overlay.outranked]
-        return Rows(job, base, newer, self.claims, outranked) if base or newer else None
+        return Rows(job, base, newer, self.claims) if base or newer else None
 
     @property
     def all_codes(self) -> dict[str, dict[str, str]]:
@@ -204,7 +158,8 @@ class State:
         The claim's own journals are asked first: a later claim on a task that this one finished is in order, and its
         records must not make the task look unfinished here.
         """
-        own = [found for overlay in self._live.get(number, ()) if (found := overlay.records.get(job, {}).get(key))]
+        told = [overlay.records[job] for overlay in self._live.get(number, ()) if job in overlay.records]
+        own = [found for each in told if (found := each.get(key))]
         if own and max(own, key=_rank).final:
             return True
         if (job, key) in self.settlements(number):
@@ -219,9 +174,11 @@ class State:
         found = []
         for job in entry.tasks if entry else self.jobs():
             rows = self.rows(job)
-            if rows is not None:  # a snapshot holds nothing of claims that live
-                places = rows.over if entry else range(len(rows))
-                found += [rows.record(row) for row in places if rows.generation(row) == number and not rows.final(row)]
+            if rows is not None:
+                found += [rows.record(row) for row, brief in rows.briefs() if brief[0] == number and not brief[1]]
+                if entry is None and rows.base is not None:  # a snapshot holds nothing of claims that live
+                    places = [row for row in range(rows.base.count) if row not in rows.over]
+                    found += [rows.record(row) for row in places if rows.generation(row) == number and not rows.final(row)]
         return found
 
     def facts(self, number: int) -> list[dict[str, Any]]:
