@@ -76,14 +76,14 @@ def _orderly(part: bytes) -> list[bytes] | None:
     """The bodies of lines that are as they were written, all of them; None if one is not. In half the time that it takes to look
     at them one by one: each is cut out once, and all sums are compared at once.
     """
-    first, *rest = part.strip(b'\n').split(_SUM)
-    if not rest:
-        return None
-    bodies = [first, *[line[_AFTER:] for line in rest]]
-    if bodies.pop():
+    lines = part.split(_SUM)
+    bodies = [line[_AFTER:] for line in lines]
+    bodies[0] = lines[0].lstrip(b'\n')
+    lines[-1] = lines[-1].rstrip(b'\n')
+    if len(lines[-1]) != _AFTER - 2 or bodies.pop().strip(b'\n'):
         return None
     right = _BETWEEN.join(map(xxh3_64_hexdigest, bodies)) + '"}'
-    return bodies if b''.join([line[:_AFTER] for line in rest]) == right.encode() else None
+    return bodies if b''.join([line[:_AFTER] for line in lines[1:]]) == right.encode() else None
 
 
 def _bodies(lines: list[bytes], at: int, damage: list[int] | None, wanted: Callable[[bytes], bool] | None) -> Iterator[bytes]:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from awflow.state.spelling import Brief
+    from awflow.state.briefs import Briefs
     from awflow.state.table import Base
     from awflow.state.told import Told
+
+
+_FEW = 16  # tasks of which somebody asks one by one
 
 
 class RowColumns:
@@ -85,11 +88,11 @@ class RowColumns:
 class Over(dict[int, 'Record']):
     """Records by row, some of which are made when they are asked for: until then the key of the task stands in their place."""
 
-    __slots__ = ('_told',)
+    __slots__ = ('told',)
 
     def __init__(self, told: Sequence[Told], rows: Mapping[int, str] | None = None) -> None:
         super().__init__(rows or {})  # type: ignore[arg-type]
-        self._told = told  # of what stands for a record, one of these knows it
+        self.told = told  # of what stands for a record, one of these knows it
 
     def __getitem__(self, row: int) -> Record:
         known: Record | str = super().__getitem__(row)
@@ -109,31 +112,19 @@ class Over(dict[int, 'Record']):
 
     def read(self) -> None:
         """Make all records, which takes less time than to make them one by one."""
-        for told in self._told:
+        for told in self.told:
             told.read()
 
-    def brief(self, row: int) -> Brief:
-        """What is counted of one."""
-        from awflow.state.told import brief
+    def keys_of(self) -> dict[str, int]:
+        """The tasks of which there are no records as yet, with their rows."""
+        return {known: row for row, known in super().items() if isinstance(known, str)}
 
-        known: Record | str = super().__getitem__(row)
-        if not isinstance(known, str):
-            return brief(known)
-        return next(told.brief(known) for told in self._told if known in told)
-
-    def briefs(self) -> Iterator[tuple[int, Brief]]:
-        """What is counted of each."""
-        from awflow.state.told import brief
-
-        known = [told.briefs() for told in self._told]
-        for row, each in super().items():
-            if isinstance(each, str):
-                yield row, known[0][each] if len(known) == 1 else next(briefs[each] for briefs in known if each in briefs)
-            else:
-                yield row, brief(each)
+    def made(self) -> dict[int, Record]:
+        """The records that there are."""
+        return {row: known for row, known in super().items() if not isinstance(known, str)}
 
     def _record(self, key: str) -> Record:  # type: ignore[return]
-        for told in self._told:
+        for told in self.told:
             if key in told:
                 return told[key]
 
@@ -141,7 +132,9 @@ class Over(dict[int, 'Record']):
 class Rows:
     """The tasks of one job by row number, which is stable within one state: the snapshot's first, newer ones after."""
 
-    __slots__ = ('_extra', '_index', '_keys', '_live', '_newer', '_under', 'base', 'job', 'over')
+    __slots__ = (
+        '_asked', '_briefs', '_extra', '_index', '_keys', '_live', '_many', '_newer', '_shortly', '_under', 'base', 'job', 'over',
+    )  # fmt: skip
 
     def __init__(self, job: str, base: Base | None, newer: Iterable[Told], live: Container[int]) -> None:
         self.job = job
@@ -153,19 +146,25 @@ class Rows:
         self._keys: list[str] | None = None
         self._extra: dict[str, int] = {}  # keys that the snapshot does not have
         self._index: dict[str, int] | None = None
+        self._briefs: Briefs | None = None
+        self._shortly: dict[int, tuple[int, bool, str]] = {}
+        self._asked = 0
         unread = [told for told in self._newer if told.unread]
+        self._many = bool(unread)
         if unread:
             self.over = Over(unread)
         for told in self._newer:
             if base is None and not self._extra:  # all there is of an array whose first run goes on: nothing to compare
-                self._extra = {key: row for row, key in enumerate(told)}
+                self._extra = dict(zip(told, range(len(told)), strict=True))
                 self.over = Over(unread, dict(enumerate(told))) if told in unread else dict(enumerate(told.values()))
             else:
-                briefs = told.briefs() if base is not None and told in unread else {}
+                found = told.briefs() if base is not None and told in unread else None
+                numbers = dict(zip(found.names, found.generation, strict=True)) if found is not None else {}
                 for key in told:
-                    self._put(key, told, briefs)
+                    self._put(key, told, numbers.get(key, 0))  # type: ignore[call-overload]
 
-    def _put(self, key: str, told: Told, briefs: Mapping[str, Brief]) -> None:
+    def _put(self, key: str, told: Told, generation: int) -> None:
+        """Add what is told of a task; `generation` is that of its record, 0 if it is not known without one."""
         row = self.row(key)
         if row is None:
             row = self._extra[key] = len(self)
@@ -175,10 +174,9 @@ class Rows:
                 self._outranked(row, record, known)
                 return
             self._outranked(row, known, record)
-        elif self.base and not (key in briefs and briefs[key][0] > self.base.generation[row]):
-            if not self.base.older(row, told[key]):
-                self._under.setdefault(row, []).append(told[key])
-                return
+        elif self.base and generation <= self.base.generation[row] and not self.base.older(row, told[key]):
+            self._under.setdefault(row, []).append(told[key])
+            return
         self.over[row] = told.known(key)  # type: ignore[assignment]
 
     def _outranked(self, row: int, lower: Record, higher: Record) -> None:
@@ -201,13 +199,35 @@ class Rows:
         key = self.keys[row]
         return [*self._under.get(row, ()), *(record for told in self._newer if key in told for record in told.outranked(key))]
 
-    def briefs(self) -> Iterator[tuple[int, Brief]]:
-        """Row and what is counted of the tasks in `over`. Of many that are not read no records are made for it."""
-        if isinstance(self.over, Over):
-            return self.over.briefs()
-        from awflow.state.told import brief
+    def briefs(self) -> Briefs:
+        """What is counted of the tasks in `over`, by row. Of many that are not read no records are made for it."""
+        if self._briefs is None:
+            from awflow.state.briefs import Briefs
 
-        return ((row, brief(record)) for row, record in self.over.items())
+            self._briefs = found = Briefs()
+            over = self.over
+            alone = self.base is None and len(self._newer) == 1  # what it tells is all there is
+            made = {} if alone and self._many else over.made() if isinstance(over, Over) else over
+            found.add(made.values())
+            found.names += made  # type: ignore[operator]
+            if isinstance(over, Over):
+                rows = self._extra if alone else over.keys_of()
+                for told in over.told:
+                    found.extend(_of(told.briefs(), rows))
+        return self._briefs
+
+    def _brief(self, row: int) -> tuple[int, bool, str] | None:
+        """Generation, whether it is final, and outcome of a task in `over` that nobody has read as yet; None if somebody has. Who
+        asks for a few gets their records made, who asks for many gets all counted.
+        """
+        if type(self.over) is dict or row not in self.over or self._asked < _FEW:
+            self._asked += 1
+            return None
+        if not self._shortly:
+            found = self.briefs()
+            columns = zip(found.generation, found.final, found.outcome, strict=True)
+            self._shortly = dict(zip(found.names, columns, strict=True))  # type: ignore[arg-type]
+        return self._shortly[row]
 
     def __len__(self) -> int:
         return (self.base.count if self.base else 0) + len(self._extra)
@@ -248,22 +268,17 @@ class Rows:
             return numbers[:shared] == stored[:shared] or list(numbers[:shared]) == list(stored[:shared])
         return not self.base or self.base.keys()[:shared] == list(keys[:shared])
 
-    def _unread(self, row: int) -> bool:
-        """Whether there is no record as yet of what came since."""
-        return type(self.over) is not dict and row in self.over
-
     def final(self, row: int) -> bool:
-        if self._unread(row):
-            return self._over.brief(row)[1]
+        if self._many and (brief := self._brief(row)):
+            return brief[1]
         record = self.over.get(row)
         return record.final if record else bool(self._base.flags[row] & FINAL)
 
     def outcome(self, row: int) -> str:
         """How the attempt ended; of one without an end '' while its claim lives, 'crashed' after."""
-        record = self.over.get(row) if not self._unread(row) else None
-        if self._unread(row):
-            generation, final, outcome, *_ = self._over.brief(row)
-        elif record:
+        if self._many and (brief := self._brief(row)):
+            generation, final, outcome = brief
+        elif record := self.over.get(row):
             outcome, final, generation = record.outcome, record.final, record.generation
         else:
             code = self._base.outcome[row]
@@ -301,8 +316,8 @@ class Rows:
         return bool(record.outputs) if record else self._base.old or bool(self._base.flags[row] & MAKES)
 
     def generation(self, row: int) -> int:
-        if self._unread(row):
-            return self._over.brief(row)[0]
+        if self._many and (brief := self._brief(row)):
+            return brief[0]
         record = self.over.get(row)
         return record.generation if record else int(self._base.generation[row])
 
@@ -310,8 +325,9 @@ class Rows:
         """Those of all rows."""
         found = self.base.generation.tolist() if self.base else []
         found += [0] * (len(self) - len(found))
-        for row, brief in self.briefs():
-            found[row] = brief[0]
+        briefs = self.briefs()
+        for row, number in zip(briefs.names, briefs.generation, strict=True):
+            found[row] = number  # type: ignore[index]
         return set(found)
 
     def id(self, row: int) -> str:
@@ -346,11 +362,6 @@ class Rows:
         last = over.to_dict() if over is not None else self._base.brief(row)
         return attempts.earlier(last, [*before, *(attempts.brief(record.to_dict()) for record in under)])
 
-    @property
-    def _over(self) -> Over:
-        assert isinstance(self.over, Over), 'only then is something unread'
-        return self.over
-
     def read(self) -> None:
         """Make all records of what came since, if all are going to be asked for."""
         if isinstance(self.over, Over):
@@ -360,3 +371,13 @@ class Rows:
     def _base(self) -> Base:
         assert self.base is not None, 'a row is above the snapshot or in it'
         return self.base
+
+
+def _of(told: Briefs, rows: Mapping[str, int]) -> Briefs:
+    """Those of tasks that have a row here, by row."""
+    found = told if len(told) <= len(rows) else told.some([at for at, key in enumerate(told.names) if key in rows])
+    try:
+        names = list(map(rows.__getitem__, found.names))  # type: ignore[arg-type]
+    except KeyError:
+        return _of(told.some([at for at, key in enumerate(told.names) if key in rows]), rows)
+    return found.named(names)

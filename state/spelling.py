@@ -14,72 +14,70 @@ from __future__ import annotations
 
 import re
 
-from itertools import repeat
+
+from awflow.state.briefs import Briefs
+from awflow.state.journal import objects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from awflow.state.record import Record
 
     Lines = bytes | tuple[bytes | Record, ...] | Record  # what is said of a task: as it was read, or what it says
-    _Order = tuple[bytes, bytes, Sequence[int]]
     _Fits = Callable[[bytes], re.Match[bytes] | None]
-
-    # Generation, whether it is final, outcome, start and end, peak of memory, whether more than its return vouches for it,
-    # whether it was adopted: what is counted of tasks. As in a Record.
-    Brief = tuple[int, bool, str, float, float, int, bool, bool]
 
 _NAMED = rb'\{"job":"([^"\\]*)","task":"([^"\\]*)"'
 _JOBS = 8  # that are looked for one after the other
 _ODD = 16  # lines, likewise
+_FINAL = b'"final"'
+_SAMPLED = 64  # lines among which one is looked for that is spelled as most
+_SHAPES = 3  # sets of members that are looked for by themselves, which takes two thirds of the time
 
 _TEXT = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
-_PLAIN, _OBJECT, _NUMBER = rb'"[^"]*"', rb'\{[^}]*\}', rb'[-+.0-9e]+'
-_CHECKS = rb'\[((?:\{"name":' + _TEXT + rb'[^}]*\},?)*)\]'
+_PLAIN, _OBJECT, _NUMBER = rb'"[^"]*"', rb'\{"[^}]*\}', rb'[-+.0-9e]+'
+_CHECKS = rb'\[(?:\{"name":' + _TEXT + rb'[^}]*\},?)*\]'
 _ERROR = rb'\{"type":"[^"\\]*","line":' + _TEXT + rb'\}'
 
+_ALWAYS = ('job', 'task', 'generation', 'id', 'code', 'started', 'final', 'outcome', 'end', 'ended')
+_COUNTED = ('generation', 'outcome', 'started', 'ended', 'outputs', 'checks', 'rss')
+_VALUES = {
+    'upstream': _OBJECT, 'own': _OBJECT, 'outputs': _OBJECT, 'result': _OBJECT, 'slurm': _OBJECT, 'checks': _CHECKS, 'error': _ERROR,
+    'shown': _TEXT, 'final': b'true', 'generation': _NUMBER, 'started': _NUMBER, 'ended': _NUMBER, 'exit': _NUMBER,
+    'user': _NUMBER, 'system': _NUMBER, 'rss': _NUMBER, 'pid': _NUMBER, 'signal': _NUMBER,
+}  # fmt: skip
+_ORDERS = (  # of the members of a start, and of an end
+    ('job task generation id code run shown upstream started own',
+     'job task generation id code run shown upstream started own outcome end host ended final outputs result error exit checks '
+     'user system rss log pid signal'),
+    ('job task shown generation id code upstream own host pid slurm started log run',
+     'job task shown generation final outcome id end code upstream own outputs result checks exit signal error host pid slurm '
+     'started ended user system rss log run'),
+)  # fmt: skip
 
-def _optional(*members: tuple[str, bytes]) -> bytes:
-    return b''.join(b'(?:,"%b":%b)?' % (name.encode(), value) for name, value in members)
 
-
-_BEGIN = rb'\{"job":"[^"]*","task":"[^"]*"'
-_RUN_START = (
-    _BEGIN + rb',"generation":([^,]*),"id":"([^"]*)","code":"[^"]*","run":"[^"]*"'
-    + _optional(('shown', _TEXT), ('upstream', _OBJECT)) + rb',"started":([^,]*)' + _optional(('own', _OBJECT))
-)  # fmt: skip
-_RUN_END = (
-    _RUN_START + rb',"outcome":"([^"]*)","end":"[^"]*","host":"[^"]*","ended":([^,]*),"final":true'
-    + _optional(('outputs', rb'(\{[^}]*\})'), ('result', _OBJECT), ('error', _ERROR), ('exit', _NUMBER), ('checks', _CHECKS),
-                ('user', _NUMBER), ('system', _NUMBER), ('rss', rb'([-+.0-9e]+)'), ('log', _PLAIN), ('pid', _NUMBER))
-)  # fmt: skip
-_RECORD_BEGIN = _BEGIN + _optional(('shown', _TEXT)) + rb',"generation":([^,]*)'
-_RECORD_START = (
-    _RECORD_BEGIN + rb',"id":"([^"]*)","code":"[^"]*"'
-    + _optional(('upstream', _OBJECT), ('own', _OBJECT), ('host', _PLAIN), ('pid', _NUMBER), ('slurm', _OBJECT))
-    + rb',"started":([-+.0-9e]+)' + _optional(('log', _PLAIN), ('run', _PLAIN))
-)  # fmt: skip
-_RECORD_END = (
-    _RECORD_BEGIN + rb',"final":true,"outcome":"([^"]*)","id":"([^"]*)","end":"[^"]*","code":"[^"]*"'
-    + _optional(('upstream', _OBJECT), ('own', _OBJECT), ('outputs', rb'(\{[^}]*\})'), ('result', _OBJECT), ('checks', _CHECKS),
-                ('exit', _NUMBER), ('error', _ERROR), ('host', _PLAIN), ('pid', _NUMBER), ('slurm', _OBJECT))
-    + rb',"started":([^,]*),"ended":([-+.0-9e]+)'
-    + _optional(('user', _NUMBER), ('system', _NUMBER), ('rss', rb'([-+.0-9e]+)'), ('log', _PLAIN), ('run', _PLAIN))
-)  # fmt: skip
-# Of each order the patterns of a start and an end, and where the end has generation, id, start, outcome, end, outputs, checks and
-# memory; the start has the first three in this order.
-_ORDERS = (
-    (_RUN_START, _RUN_END, (0, 1, 2, 3, 4, 5, 6, 7)),
-    (_RECORD_START, _RECORD_END, (0, 2, 5, 1, 6, 3, 4, 7)),
-)
+def _pattern(order: str, present: Collection[str] | None = None) -> re.Pattern[bytes]:
+    """Of lines with the members of this order that are always there, and perhaps others; or with exactly those `present`. What is
+    counted is a group of the member's name.
+    """
+    parts = []
+    for name in order.split():
+        if present is None or name in present:
+            value = _VALUES.get(name, _PLAIN)
+            if name in _COUNTED:
+                value = (b'(?P<%b>)%b' if name == 'outputs' else b'(?P<%b>%b)') % (name.encode(), value)
+            part = b',"%b":%b' % (name.encode(), value)
+            parts.append(part if present is not None or name in _ALWAYS else b'(?:%b)?' % part)
+    return re.compile(rb'\{' + b''.join(parts)[1:])
 
 
 def by_job(bodies: list[bytes]) -> tuple[list[tuple[str, list[str], list[bytes]]], list[bytes]] | None:
     """Lines by job, with the keys of their tasks, and those that name no task; None if that is not to be seen at once."""
-    named, groups, odd, rest = re.compile(_NAMED).match, [], [], bodies
+    groups: list[tuple[str, list[str], list[bytes]]] = []
+    odd: list[bytes] = []
+    rest = bodies
     while rest:
-        first = named(rest[0])
+        first = re.match(_NAMED, rest[0])
         if first is None:
             odd.append(rest[0])
             rest = rest[1:]
@@ -103,78 +101,119 @@ def name_of(body: bytes) -> tuple[str, str] | None:
     return (str(found[1], 'ascii'), str(found[2], 'ascii')) if found else None
 
 
-def only(lines: Sequence[bytes | Record]) -> bytes | None:
+def orders() -> list[tuple[_Fits, _Fits]]:
+    """What fits a start, and an end, in each of the orders."""
+    return [(_pattern(begun).fullmatch, _pattern(ended).fullmatch) for begun, ended in _ORDERS]
+
+
+def only(lines: Sequence[bytes | Record], known: Sequence[tuple[_Fits, _Fits]]) -> bytes | None:
     """Of lines about a task the one that says all that the others do: the end of an attempt whose start is the other."""
-    if len(lines) != 2 or type(lines[1]) is not bytes:
-        return None
-    start, end = lines
-    for begun, ended, places in _ORDERS:
-        match = re.compile(ended).fullmatch(end)
-        if match is not None:
-            return end if _begins(start, end, re.compile(begun).fullmatch, match, places) else None
+    if len(lines) == 2:
+        start, end = lines
+        if type(start) is bytes and type(end) is bytes:
+            for starts, ends in known:
+                if ends(end):
+                    return end if _begins(start, end, starts) else None
     return None
 
 
-def briefs(told: Mapping[str, Lines]) -> tuple[dict[str, Brief], list[str]]:
-    """What is counted of tasks, by key, as their lines say it; and the keys of those whose lines must be parsed."""
-    found: dict[str, Brief] = {}
-    rest: Collection[str] = told.keys()
-    for order in _ORDERS:
-        if rest:
-            try:
-                rest = _fitting(told, rest, order, found)
-            except ValueError:  # a number that is none
-                continue
-    return found, list(rest)
-
-
-def _fitting(told: Mapping[str, Lines], keys: Collection[str], order: _Order, found: dict[str, Brief]) -> list[str]:
-    """Add what lines tell of which the members have this order; return the keys of the others."""
-    starts, ends = re.compile(order[0]).fullmatch, re.compile(order[1]).fullmatch
-    rest: list[str] = []
-    over: list[str] = []
-    said: list[tuple[bytes | None, ...]] = []
-    for key in keys:
-        lines = told[key]
-        start, end = lines if type(lines) is tuple and len(lines) == 2 else (None, lines)
-        match = ends(end) if type(end) is bytes else None
-        if match is not None and (start is None or _begins(start, end, starts, match, order[2])):  # type: ignore[arg-type]
-            over.append(key)
-            said.append(match.groups())
-        elif start is None and type(end) is bytes and (match := starts(end)):
-            found[key] = (int(match[1]), False, '', float(match[3]), 0.0, 0, False, False)
-        else:
-            rest.append(key)
-    columns = list(zip(*said, strict=True))
-    if columns:
-        found.update(zip(over, _ended(*(columns[place] for place in order[2])), strict=True))
-    return rest
-
-
-def _begins(start: bytes | Record, end: bytes, starts: _Fits, match: re.Match[bytes], places: Sequence[int]) -> bool:
+def _begins(start: bytes, end: bytes, starts: _Fits) -> bool:
     """Whether a line is the start of the attempt that the other ends, and so tells nothing that the other does not. Mostly the
     end begins as the start does, but for its last letter, a brace.
     """
-    if type(start) is not bytes:
-        return False
-    if end.startswith(start[:-1]) and b'"final"' not in start:
+    if end.startswith(start[:-1]) and _FINAL not in start:
         return True
-    before = starts(start)
-    return before is not None and before.group(1, 2) == match.group(places[0] + 1, places[1] + 1)
+    if not starts(start):
+        return False
+    at, then, last = (start.find(name) for name in (b',"generation":', b',"id":', b',"code":'))
+    generation, attempt = start[at : then + 1], start[then : last + 1]
+    return end.startswith(generation, end.find(b',"generation":')) and end.startswith(attempt, end.find(b',"id":'))
 
 
-def _ended(
-    generations: Sequence[bytes], _: Sequence[bytes], starts: Sequence[bytes], outcomes: Sequence[bytes], ends: Sequence[bytes],
-    outputs: Sequence[bytes | None], checks: Sequence[bytes | None], peaks: Sequence[bytes | None],
-) -> Iterator[Brief]:  # fmt: skip
-    """What is counted of attempts that ended, by columns of what lines say."""
-    words = {outcome: str(outcome, 'ascii') for outcome in set(outcomes)}
-    numbers = {number: int(number) for number in set(generations)}
-    vouched = [
-        bool(made and made != b'{}') or bool(check and b',"when":"after"' in check)
-        for made, check in zip(outputs, checks, strict=True)
-    ]  # fmt: skip
-    return zip(
-        map(numbers.__getitem__, generations), repeat(True), map(words.__getitem__, outcomes), map(float, starts),
-        map(float, ends), [int(peak or 0) for peak in peaks], vouched, repeat(False), strict=False,
-    )  # fmt: skip
+def briefs(told: Mapping[str, Lines]) -> tuple[Briefs, list[str]]:
+    """What is counted of tasks, by key, as their lines say it; and the keys of those whose lines must be parsed."""
+    found = Briefs()
+    rest = list(told.items())
+    for begun, ended in _ORDERS:
+        starts, ends = _pattern(begun), _pattern(ended)
+        for _ in range(_SHAPES):
+            sample = next((line for _, lines in rest[:_SAMPLED] if type(line := _last(lines)) is bytes and ends.fullmatch(line)), None)
+            if sample is not None:
+                rest = _ended(rest, _pattern(ended, objects([sample])[0]), starts.fullmatch, found)
+        rest = _running(_ended(rest, ends, starts.fullmatch, found), starts, found)
+    return found, [key for key, _ in rest]
+
+
+def _last(lines: Lines) -> bytes | Record:
+    return lines[-1] if type(lines) is tuple else lines  # type: ignore[return-value]
+
+
+def _ended(told: list[tuple[str, Lines]], pattern: re.Pattern[bytes], starts: _Fits, found: Briefs) -> list[tuple[str, Lines]]:
+    """Add what is told of attempts that ended, of lines that fit the pattern; return the others."""
+    ends = pattern.fullmatch
+    rest: list[tuple[str, Lines]] = []
+    keys: list[str] = []
+    over: list[re.Match[bytes]] = []
+    for key, lines in told:
+        if type(lines) is tuple:
+            start, end = lines if len(lines) == 2 else (None, None)
+            if type(end) is bytes and type(start) is bytes and (match := ends(end)):
+                if (end.startswith(start[:-1]) and _FINAL not in start) or _begins(start, end, starts):
+                    keys.append(key)
+                    over.append(match)
+                    continue
+        elif type(lines) is bytes and (match := ends(lines)):
+            keys.append(key)
+            over.append(match)
+            continue
+        rest.append((key, lines))
+    try:
+        _add(found, keys, _columns(pattern, over))
+    except ValueError:  # a number that is none
+        return told
+    return rest
+
+
+def _running(told: list[tuple[str, Lines]], pattern: re.Pattern[bytes], found: Briefs) -> list[tuple[str, Lines]]:
+    """The same of attempts that did not end."""
+    begun = [(key, match) for key, lines in told if type(lines) is bytes and (match := pattern.fullmatch(lines))]
+    keys = [key for key, _ in begun]
+    try:
+        _add(found, keys, _columns(pattern, [match for _, match in begun]))
+    except ValueError:
+        return told
+    known = set(keys)
+    return [(key, lines) for key, lines in told if key not in known]
+
+
+def _columns(pattern: re.Pattern[bytes], matches: list[re.Match[bytes]]) -> dict[str, Sequence[bytes | None]]:
+    """What the groups hold, by name."""
+    found = zip(*[match.groups() for match in matches], strict=True)
+    return {name: column for (name, _), column in zip(sorted(pattern.groupindex.items(), key=_place), found, strict=False)}
+
+
+def _place(group: tuple[str, int]) -> int:
+    return group[1]
+
+
+def _add(found: Briefs, keys: list[str], told: dict[str, Sequence[bytes | None]]) -> None:
+    """Append what columns of numbers and words say."""
+    nothing = [None] * len(keys)
+    outcomes, generations = told.get('outcome', nothing), told.get('generation', nothing)
+    words = {word: str(word, 'ascii')[1:-1] if word else '' for word in set(outcomes)}
+    numbers = {number: int(number or 0) for number in set(generations)}
+    started = list(map(float, told.get('started', ())))  # type: ignore[arg-type]
+    ended = list(map(float, told['ended'])) if 'ended' in told else [0.0] * len(keys)  # type: ignore[arg-type]
+    rss = [int(peak or 0) for peak in told['rss']] if 'rss' in told else [0] * len(keys)
+    vouched = [made is not None for made in told.get('outputs', nothing)]
+    for place, check in enumerate(told.get('checks', ())):
+        vouched[place] |= check is not None and b',"when":"after"' in check
+    found.names += keys  # type: ignore[operator]
+    found.generation += map(numbers.__getitem__, generations)
+    found.final += ['outcome' in told] * len(keys)
+    found.outcome += map(words.__getitem__, outcomes)
+    found.started += started
+    found.ended += ended
+    found.rss += rss
+    found.vouched += vouched
+    found.adopted += [False] * len(keys)

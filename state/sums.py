@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from awflow.state.briefs import Briefs
     from awflow.state.record import Record
     from awflow.state.rows import Rows
 
@@ -48,32 +49,32 @@ _WRITTEN = ('ended', 'succeeded', 'unverified', 'first', 'last', 'seconds', 'med
 
 def summed(records: Iterable[Record]) -> dict[int, Sum]:
     """What records come to, by generation."""
-    groups: dict[int, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.generation, []).append(record)
-    return {number: _sum(group) for number, group in groups.items()}
+    from awflow.state.briefs import Briefs
+
+    found = Briefs()
+    found.add(records)
+    return {number: _sum(each) for number, each in found.by_generation()}
 
 
-def _sum(records: Sequence[Record]) -> Sum:
+def _sum(briefs: Briefs) -> Sum:
     """In one pass: of a big run that goes on a hundred thousand are added up at each look."""
-    ended = unverified = rss = 0
-    first, last, seconds = float('inf'), 0.0, 0.0
+    unverified = 0
+    first, seconds = float('inf'), 0.0
     good: list[float] = []
-    for record in records:
-        started, end, succeeded = record.started, record.ended, record.outcome == 'succeeded'
-        rss = max(rss, record.rss)
-        if succeeded and not vouched(record):
+    columns = (briefs.outcome, briefs.started, briefs.ended, briefs.vouched, briefs.adopted)
+    for outcome, started, end, sure, adopted in zip(*columns, strict=True):
+        succeeded = outcome == 'succeeded'
+        if succeeded and not sure:
             unverified += 1
-        if end:
-            ended += 1
-            last = max(last, end)
-        if started and not record.adopted:
-            first = min(first, started)
+        if started and not adopted:
+            if started < first:
+                first = started
             if end:
-                took = max(end - started, 0.0)  # clocks are set back at times
+                took = end - started if end > started else 0.0  # clocks are set back at times
                 seconds += took
                 if succeeded:
                     good.append(took)
+    ended, last, rss = len(briefs) - briefs.ended.count(0.0), max(briefs.ended, default=0.0), max(briefs.rss, default=0)
     good.sort()
     median = round(good[len(good) // 2], 3) if good else 0.0
     return Sum((ended, len(good), unverified, first if first < float('inf') else 0.0, last, round(seconds, 3), median, rss))
@@ -91,7 +92,7 @@ def of_blocks(rows: Rows, order: Sequence[int], touched: Collection[int]) -> Ite
 
 def of_rows(rows: Rows) -> Iterator[tuple[int, Sum]]:
     """What all records of a job come to, in parts, each with its generation."""
-    yield from summed(rows.over.values()).items()
+    yield from ((number, _sum(each)) for number, each in rows.briefs().by_generation())
     if rows.base is None:
         return
     replaced: dict[int, int] = {}

@@ -7,17 +7,17 @@ records are needed. Whoever asks for all gets them made many at a time.
 from __future__ import annotations
 
 from awflow.state.attempts import adds
-from awflow.state.record import Record, vouched
+from awflow.state.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from awflow.state.spelling import Brief, Lines
+    from awflow.state.briefs import Briefs
+    from awflow.state.spelling import Lines
 
 _AT_ONCE = 1024  # lines that are parsed at a time
-_FEW = 16  # tasks that are asked for one by one, before all are looked at
 
 
 class Overlay:
@@ -92,15 +92,14 @@ class Told:
     which they were first told of.
     """
 
-    __slots__ = ('_alike', '_asked', '_briefs', '_lines', '_outranked')
+    __slots__ = ('_alike', '_briefs', '_lines', '_outranked')
 
     def __init__(self, other: Told | None = None) -> None:
         """Empty, or a copy."""
         self._lines: dict[str, Lines] = dict(other._lines) if other else {}
         self._outranked: dict[str, list[Record]] = dict(other._outranked) if other else {}
         self._alike: dict[str, str] = {}  # in memory once, of what a hundred thousand records say alike
-        self._briefs: dict[str, Brief] | None = None
-        self._asked = 0  # for how many of them one by one
+        self._briefs: Briefs | None = None
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -159,21 +158,16 @@ class Told:
             if before is not body:
                 lines[key] = (*before, body) if type(before) is tuple else (before, body)  # type: ignore[assignment]
 
-    def briefs(self) -> Mapping[str, Brief]:
-        """What is counted of every task, by key, in any order. Records are made where there is no other way."""
+    def briefs(self) -> Briefs:
+        """What is counted of every task, by key. Records are made where there is no other way."""
         if self._briefs is None:
             from awflow.state.spelling import briefs
 
             self._briefs, rest = briefs(self._lines)
-            self._briefs.update(zip(rest, map(brief, self._read(rest)), strict=True))
+            for at in range(0, len(rest), _AT_ONCE):
+                self._briefs.add(self._read(rest[at : at + _AT_ONCE]))
+            self._briefs.names += rest  # type: ignore[operator]
         return self._briefs
-
-    def brief(self, key: str) -> Brief:
-        """The same of one task."""
-        self._asked += 1
-        if self._briefs is None and (self._asked < _FEW or isinstance(self._lines[key], Record)):
-            return brief(self[key])
-        return self.briefs()[key]
 
     def read(self) -> None:
         """Make the records of all tasks, as who folds them needs them."""
@@ -184,12 +178,13 @@ class Told:
     def _read(self, keys: Sequence[str]) -> list[Record]:
         """The records of these tasks. What lines say is parsed all at once, and starts that say nothing of their own are not."""
         from awflow.state.journal import objects
-        from awflow.state.spelling import only
+        from awflow.state.spelling import only, orders
 
+        known = orders()
         parts: list[tuple[bytes | Record, ...]] = []
         for key in keys:
             lines = self._lines[key]
-            whole = only(lines) if type(lines) is tuple else lines
+            whole = only(lines, known) if type(lines) is tuple else lines
             parts.append((whole,) if whole is not None else lines)  # type: ignore[arg-type]
         said = iter(objects([line for lines in parts for line in lines if type(line) is bytes]))
         found = []
@@ -216,11 +211,3 @@ class Told:
         one = self._alike.setdefault
         record.job, record.code = one(record.job, record.job), one(record.code, record.code)
         record.run, record.host = one(record.run, record.run), one(record.host, record.host)
-
-
-def brief(record: Record) -> Brief:
-    """What is counted of a task."""
-    return (
-        record.generation, record.final, record.outcome, record.started, record.ended, record.rss, vouched(record),
-        record.adopted,
-    )  # fmt: skip

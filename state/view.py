@@ -175,7 +175,9 @@ class State:
         for job in entry.tasks if entry else self.jobs():
             rows = self.rows(job)
             if rows is not None:
-                found += [rows.record(row) for row, brief in rows.briefs() if brief[0] == number and not brief[1]]
+                told = rows.briefs()
+                open_rows = [row for row, generation, final in told.ends() if generation == number and not final]
+                found += [rows.record(row) for row in sorted(open_rows)]
                 if entry is None and rows.base is not None:  # a snapshot holds nothing of claims that live
                     places = [row for row in range(rows.base.count) if row not in rows.over]
                     found += [rows.record(row) for row in places if rows.generation(row) == number and not rows.final(row)]

@@ -17,4 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     from awflow.cli.program import run
 
     gc.disable()  # a command ends soon, and a big state is hundreds of thousands of objects that collection walks for nothing
-    raise SystemExit(run(arguments))
+    status = run(arguments)
+    if arguments is None:
+        import os
+        import sys
+
+        sys.stderr.flush()
+        os._exit(status)  # and that would be taken apart for nothing
+    raise SystemExit(status)

@@ -8,7 +8,7 @@ from awflow.state.liveness import DEAD, Owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from awflow.cli.observed import Workflow
@@ -30,14 +30,24 @@ class Share:
         rows = workflow.state.rows(job)
         counted: set[str] = set()
         if rows is not None:
-            for key, record in _newer(rows, number, claim, workflow.state.floor):
-                over = record.final or (job, key) in workflow.gone
-                if not over and record.generation == number:
-                    self.running.append(record)
-                elif over or workflow.state.finished(number, job, key):
+            keys, gone = rows.keys, workflow.gone
+            for row, generation, final in self._not_over(rows, number, claim, workflow):
+                over = final or (job, keys[row]) in gone
+                if not over and generation == number:
+                    self.running.append(rows.record(row))
+                elif over or workflow.state.finished(number, job, keys[row]):
                     self.done += 1
-                    counted.add(key)
+                    counted.add(keys[row])
         self.done += sum(key not in counted and claim.covers(job, key) for key in workflow.gone_of(job))
+
+    def _not_over(self, rows: Rows, number: int, claim: Entry, workflow: Workflow) -> Iterable[tuple[int, int, bool]]:
+        """The records that must be looked at one by one. Where nothing is gone, ends under the claim are counted at once."""
+        since = rows.briefs()
+        found = list(since.ends())
+        if not workflow.gone:
+            found = [(row, generation, final) for row, generation, final in found if not final or generation != number]
+            self.done = len(since) - len(found)
+        return _newer(rows, number, claim, workflow.state.floor, found)
 
     @property
     def open(self) -> int:
@@ -45,15 +55,19 @@ class Share:
         return self.total - self.done
 
 
-def _newer(rows: Rows, number: int, claim: Entry, floor: int) -> Iterator[tuple[str, Record]]:
-    """The records of a claim's tasks that are its own, or of later entries. A snapshot has none of a live claim's own."""
-    for record in rows.over.values():
-        if record.generation == number or (record.generation > number and claim.covers(rows.job, record.task)):
-            yield record.task, record
+def _newer(
+    rows: Rows, number: int, claim: Entry, floor: int, since: Iterable[tuple[int, int, bool]]
+) -> Iterator[tuple[int, int, bool]]:
+    """The records of a claim's tasks that are its own, or of later entries: row, generation, whether it is final. A snapshot has
+    none of a live claim's own; `since` are those that came after it.
+    """
+    for row, generation, final in since:
+        if generation == number or (generation > number and claim.covers(rows.job, rows.keys[row])):
+            yield row, generation, final
     if rows.base is not None and floor > number:
         for row, generation in enumerate(rows.base.generation):
             if generation > number and row not in rows.over and claim.covers(rows.job, rows.keys[row]):
-                yield rows.keys[row], rows.base.record(row)
+                yield row, generation, rows.final(row)
 
 
 class Progress:

@@ -210,8 +210,8 @@ def _ended(state: State, number: int, claim: Entry) -> int:
         if rows is None:
             continue
         known = rows.keys
-        for row, record in rows.over.items():
-            count += record.final and record.generation >= number and known[row] in keys
+        for row, generation, final in rows.briefs().ends():
+            count += final and generation >= number and known[row] in keys
         if rows.base is not None and max(rows.base.generation, default=0) >= number:
             count += sum(
                 rows.generation(row) >= number and rows.final(row) and known[row] in keys

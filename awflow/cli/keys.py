@@ -39,8 +39,8 @@ def number_on_record(encoded: str | list[str], rows: Rows, number: int) -> int:
     known = list(_spans(encoded))
     count = rows.base.count if rows.base is not None else 0
     found = sum(max(min(last, count - 1) - first + 1, 0) for first, last in known)
-    added = [record for row, record in rows.over.items() if row >= count]
-    return found + sum(record.generation == number or _within(natural(record.task), known) for record in added)
+    added = [(row, generation) for row, generation, _ in rows.briefs().ends() if row >= count]
+    return found + sum(generation == number or _within(natural(rows.keys[row]), known) for row, generation in added)
 
 
 def _spans(encoded: str) -> Iterator[tuple[int, int]]:

@@ -81,7 +81,9 @@ class Standing:
 
 def _first_bad(workflow: Workflow, rows: Rows) -> int | None:
     """The first row of a task that did not end well."""
-    found = [row for row in rows.over if workflow.outcome(rows, row) in BAD]
+    since = rows.briefs()
+    found = [row for row, outcome in zip(since.names, since.outcome, strict=True) if outcome in BAD]
+    found += [row for row in since.without_outcome() if workflow.outcome(rows, row) in BAD]
     column = bytes(rows.base.outcome) if rows.base is not None else b''
     for code in [code for code, outcome in enumerate(OUTCOMES) if outcome in BAD or not outcome]:
         row = column.find(code)

@@ -112,8 +112,9 @@ class Tally:
 
 def _counted(workflow: Workflow, rows: Rows) -> Iterator[tuple[str, int]]:
     """Outcomes of the tasks on record, in portions."""
-    for row, record in rows.over.items():
-        yield record.outcome or workflow.outcome(rows, row), 1
+    since = rows.briefs()
+    yield from ((outcome, since.outcome.count(outcome)) for outcome in set(since.outcome) if outcome)
+    yield from ((workflow.outcome(rows, row), 1) for row in since.without_outcome())
     if rows.base is None:
         return
     column = bytes(rows.base.outcome)
