@@ -24,7 +24,7 @@ class Briefs:
     __slots__ = ('adopted', 'ended', 'final', 'generation', 'names', 'outcome', 'rss', 'started', 'vouched')
 
     def __init__(self) -> None:
-        self.names: list[str] | list[int] = []
+        self.names: list[Any] = []
         self.generation: list[int] = []
         self.final: list[bool] = []
         self.outcome: list[str] = []
@@ -37,12 +37,13 @@ class Briefs:
     def __len__(self) -> int:
         return len(self.generation)
 
-    def add(self, records: Iterable[Record]) -> None:
-        """Append what records say; their names are for the caller to add."""
+    def add(self, names: Iterable[Any], records: Iterable[Record]) -> None:
+        """Append what records say."""
         found = list(records)
+        self.names += names
         columns = (self.generation, self.final, self.outcome, self.started, self.ended, self.rss, self.adopted)
         for column, told in zip(columns, zip(*map(_MEMBERS, found), strict=True), strict=False):
-            column += told  # type: ignore[operator,arg-type]
+            column += told  # type: ignore[operator]
         self.vouched += map(vouched, found)
 
     def extend(self, other: Briefs) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from awflow.state.fs import Disk
-    from awflow.state.told import Overlay
+    from awflow.state.overlay import Overlay
 
 _SUM = b',"sum":"'
 _TAIL = len(_SUM) + 16 + len(b'"}')
@@ -73,8 +73,8 @@ def bodies_of(
 
 
 def _orderly(part: bytes) -> list[bytes] | None:
-    """The bodies of lines that are as they were written, all of them; None if one is not. In half the time that it takes to look
-    at them one by one: each is cut out once, and all sums are compared at once.
+    """The bodies of lines that are as they were written, all of them; None if one is not. In half the time that it takes to
+    look at them one by one: each is cut out once, and all sums are compared at once.
     """
     lines = part.split(_SUM)
     bodies = [line[_AFTER:] for line in lines]

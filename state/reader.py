@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from awflow.state.fs import Disk
     from awflow.state.layout import Layout
-    from awflow.state.told import Overlay
+    from awflow.state.overlay import Overlay
 
 PATIENCE = 90.0  # seconds for which a network filesystem may show a name and not the bytes, or the reverse
 BRIEF = 2.0  # where no other host writes: as long as somebody on this one may need between two steps
@@ -258,7 +258,7 @@ class Reader:
 
 
 def _nothing() -> Overlay:
-    from awflow.state.told import Overlay  # a run that finds nothing to do mostly finds a snapshot alone
+    from awflow.state.overlay import Overlay  # a run that finds nothing to do mostly finds a snapshot alone
 
     return Overlay()
 

@@ -5,15 +5,14 @@ task, or for counts. Lines are spelled by our own writers: their members come in
 or that of a `Record`. A pattern of such an order tells where each member is, in a tenth of the time; what is spelled in any
 other way is parsed.
 
-What a pattern fits it reads as a parser does. Members are told apart by `,"` and a letter, and within a string there is no quote
-without a backslash before it. So if a part of the pattern stopped within a string, at the `\"` of `"a\",...`, or at a brace in
-it, then what the pattern finds next, `,"` and a letter, would end that string in the wrong place: such a line is no JSON.
+What a pattern fits it reads as a parser does. Members are told apart by `,"` and a letter, and within a string there is no
+quote without a backslash before it. So if a part of the pattern stopped within a string, at the `\"` of `"a\",...`, or at a
+brace in it, then what the pattern finds next, `,"` and a letter, would end that string in the wrong place: that is no JSON.
 """
 
 from __future__ import annotations
 
 import re
-
 
 from awflow.state.briefs import Briefs
 from awflow.state.journal import objects
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from awflow.state.record import Record
 
     Lines = bytes | tuple[bytes | Record, ...] | Record  # what is said of a task: as it was read, or what it says
-    _Fits = Callable[[bytes], re.Match[bytes] | None]
+    Fits = Callable[[bytes], re.Match[bytes] | None]
 
 _NAMED = rb'\{"job":"([^"\\]*)","task":"([^"\\]*)"'
 _JOBS = 8  # that are looked for one after the other
@@ -42,9 +41,9 @@ _ERROR = rb'\{"type":"[^"\\]*","line":' + _TEXT + rb'\}'
 _ALWAYS = ('job', 'task', 'generation', 'id', 'code', 'started', 'final', 'outcome', 'end', 'ended')
 _COUNTED = ('generation', 'outcome', 'started', 'ended', 'outputs', 'checks', 'rss')
 _VALUES = {
-    'upstream': _OBJECT, 'own': _OBJECT, 'outputs': _OBJECT, 'result': _OBJECT, 'slurm': _OBJECT, 'checks': _CHECKS, 'error': _ERROR,
-    'shown': _TEXT, 'final': b'true', 'generation': _NUMBER, 'started': _NUMBER, 'ended': _NUMBER, 'exit': _NUMBER,
-    'user': _NUMBER, 'system': _NUMBER, 'rss': _NUMBER, 'pid': _NUMBER, 'signal': _NUMBER,
+    'upstream': _OBJECT, 'own': _OBJECT, 'outputs': _OBJECT, 'result': _OBJECT, 'slurm': _OBJECT, 'checks': _CHECKS,
+    'error': _ERROR, 'shown': _TEXT, 'final': b'true', 'generation': _NUMBER, 'started': _NUMBER, 'ended': _NUMBER,
+    'exit': _NUMBER, 'user': _NUMBER, 'system': _NUMBER, 'rss': _NUMBER, 'pid': _NUMBER, 'signal': _NUMBER,
 }  # fmt: skip
 _ORDERS = (  # of the members of a start, and of an end
     ('job task generation id code run shown upstream started own',
@@ -57,8 +56,8 @@ _ORDERS = (  # of the members of a start, and of an end
 
 
 def _pattern(order: str, present: Collection[str] | None = None) -> re.Pattern[bytes]:
-    """Of lines with the members of this order that are always there, and perhaps others; or with exactly those `present`. What is
-    counted is a group of the member's name.
+    """Of lines with the members of this order that are always there, and perhaps others; or with exactly those `present`. What
+    is counted is a group of the member's name.
     """
     parts = []
     for name in order.split():
@@ -101,12 +100,12 @@ def name_of(body: bytes) -> tuple[str, str] | None:
     return (str(found[1], 'ascii'), str(found[2], 'ascii')) if found else None
 
 
-def orders() -> list[tuple[_Fits, _Fits]]:
+def orders() -> list[tuple[Fits, Fits]]:
     """What fits a start, and an end, in each of the orders."""
     return [(_pattern(begun).fullmatch, _pattern(ended).fullmatch) for begun, ended in _ORDERS]
 
 
-def only(lines: Sequence[bytes | Record], known: Sequence[tuple[_Fits, _Fits]]) -> bytes | None:
+def only(lines: Sequence[bytes | Record], known: Sequence[tuple[Fits, Fits]]) -> bytes | None:
     """Of lines about a task the one that says all that the others do: the end of an attempt whose start is the other."""
     if len(lines) == 2:
         start, end = lines
@@ -117,7 +116,7 @@ def only(lines: Sequence[bytes | Record], known: Sequence[tuple[_Fits, _Fits]]) 
     return None
 
 
-def _begins(start: bytes, end: bytes, starts: _Fits) -> bool:
+def _begins(start: bytes, end: bytes, starts: Fits) -> bool:
     """Whether a line is the start of the attempt that the other ends, and so tells nothing that the other does not. Mostly the
     end begins as the start does, but for its last letter, a brace.
     """
@@ -137,7 +136,8 @@ def briefs(told: Mapping[str, Lines]) -> tuple[Briefs, list[str]]:
     for begun, ended in _ORDERS:
         starts, ends = _pattern(begun), _pattern(ended)
         for _ in range(_SHAPES):
-            sample = next((line for _, lines in rest[:_SAMPLED] if type(line := _last(lines)) is bytes and ends.fullmatch(line)), None)
+            lines = [_last(told) for _, told in rest[:_SAMPLED]]
+            sample = next((line for line in lines if type(line) is bytes and ends.fullmatch(line)), None)
             if sample is not None:
                 rest = _ended(rest, _pattern(ended, objects([sample])[0]), starts.fullmatch, found)
         rest = _running(_ended(rest, ends, starts.fullmatch, found), starts, found)
@@ -148,25 +148,22 @@ def _last(lines: Lines) -> bytes | Record:
     return lines[-1] if type(lines) is tuple else lines  # type: ignore[return-value]
 
 
-def _ended(told: list[tuple[str, Lines]], pattern: re.Pattern[bytes], starts: _Fits, found: Briefs) -> list[tuple[str, Lines]]:
+def _ended(told: list[tuple[str, Lines]], pattern: re.Pattern[bytes], starts: Fits, found: Briefs) -> list[tuple[str, Lines]]:
     """Add what is told of attempts that ended, of lines that fit the pattern; return the others."""
     ends = pattern.fullmatch
     rest: list[tuple[str, Lines]] = []
     keys: list[str] = []
     over: list[re.Match[bytes]] = []
     for key, lines in told:
-        if type(lines) is tuple:
-            start, end = lines if len(lines) == 2 else (None, None)
-            if type(end) is bytes and type(start) is bytes and (match := ends(end)):
-                if (end.startswith(start[:-1]) and _FINAL not in start) or _begins(start, end, starts):
-                    keys.append(key)
-                    over.append(match)
-                    continue
-        elif type(lines) is bytes and (match := ends(lines)):
+        start, end = lines if type(lines) is tuple and len(lines) == 2 else (None, lines)
+        match = ends(end) if type(end) is bytes else None
+        if match is not None and (start is None or (type(start) is bytes and (
+            (end.startswith(start[:-1]) and _FINAL not in start) or _begins(start, end, starts)  # type: ignore[union-attr,arg-type]
+        ))):  # fmt: skip
             keys.append(key)
             over.append(match)
-            continue
-        rest.append((key, lines))
+        else:
+            rest.append((key, lines))
     try:
         _add(found, keys, _columns(pattern, over))
     except ValueError:  # a number that is none
@@ -208,7 +205,7 @@ def _add(found: Briefs, keys: list[str], told: dict[str, Sequence[bytes | None]]
     vouched = [made is not None for made in told.get('outputs', nothing)]
     for place, check in enumerate(told.get('checks', ())):
         vouched[place] |= check is not None and b',"when":"after"' in check
-    found.names += keys  # type: ignore[operator]
+    found.names += keys
     found.generation += map(numbers.__getitem__, generations)
     found.final += ['outcome' in told] * len(keys)
     found.outcome += map(words.__getitem__, outcomes)

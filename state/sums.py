@@ -52,7 +52,8 @@ def summed(records: Iterable[Record]) -> dict[int, Sum]:
     from awflow.state.briefs import Briefs
 
     found = Briefs()
-    found.add(records)
+    told = list(records)
+    found.add(range(len(told)), told)
     return {number: _sum(each) for number, each in found.by_generation()}
 
 

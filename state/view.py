@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from awflow.state.ledger import Entry
+    from awflow.state.overlay import Overlay
     from awflow.state.record import Record
     from awflow.state.table import Table
-    from awflow.state.told import Overlay
 
 
 class State:

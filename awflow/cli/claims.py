@@ -58,8 +58,8 @@ class Share:
 def _newer(
     rows: Rows, number: int, claim: Entry, floor: int, since: Iterable[tuple[int, int, bool]]
 ) -> Iterator[tuple[int, int, bool]]:
-    """The records of a claim's tasks that are its own, or of later entries: row, generation, whether it is final. A snapshot has
-    none of a live claim's own; `since` are those that came after it.
+    """The records of a claim's tasks that are its own, or of later entries: row, generation, whether it is final. A snapshot
+    has none of a live claim's own; `since` are those that came after it.
     """
     for row, generation, final in since:
         if generation == number or (generation > number and claim.covers(rows.job, rows.keys[row])):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from awflow.reasons import Reason
+from awflow.state import blocks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,9 +58,11 @@ def _made_so(workflow: Workflow, path: str, digest: str) -> bool:
     """Whether a task is on record as having made the file with these bytes: its record counts, not the disk."""
     for job in workflow.state.jobs():
         rows = workflow.state.rows(job)
-        for row in range(len(rows or ())):
-            assert rows is not None, 'only rows are looked at'
-            if rows.makes(row) and rows.record(row).outputs.get(path, [''])[0] == digest:
+        assert rows is not None, 'a job of the state has rows'
+        since = rows.mentioning([path])
+        before = [row for row, _ in blocks.named(rows.base, 'outputs', [path])] if rows.base is not None else []
+        for row in [*since, *(row for row in before if row not in rows.over)]:
+            if rows.record(row).outputs.get(path, [''])[0] == digest:
                 return True
     return False
 

@@ -98,7 +98,7 @@ class Makers:
         for job in self.workflow.state.jobs():
             rows = self.workflow.state.rows(job)
             assert rows is not None, 'a job of the state has rows'
-            hits = [row for row, record in rows.over.items() if record.own.get(PATHS) in digests]
+            hits = [row for row in rows.mentioning(digests) if rows.record(row).own.get(PATHS) in digests]
             hits += blocks.digested(rows.base, 'own', PATHS, digests) if rows.base is not None else ()
             found += [LastAttempt(self.workflow, job, rows.keys[row]) for row in dict.fromkeys(hits)]
         return [attempt for attempt in found if attempt.record is not None and attempt.record.own.get(PATHS) in digests]
@@ -137,8 +137,8 @@ class Makers:
         for job in self.workflow.state.jobs():
             rows = self.workflow.state.rows(job)
             assert rows is not None, 'a job of the state has rows'
-            for row, record in rows.over.items():
-                for name in getattr(record, member):
+            for row in rows.mentioning(names):
+                for name in getattr(rows.record(row), member):
                     if name in names:
                         yield name, LastAttempt(self.workflow, job, rows.keys[row])
             for row, name in blocks.named(rows.base, member, names) if rows.base is not None else ():
@@ -149,8 +149,8 @@ class Makers:
         for job in self.workflow.state.jobs():
             rows = self.workflow.state.rows(job)
             assert rows is not None, 'a job of the state has rows'
-            for row, record in rows.over.items():
-                yield from ((name, job, row, rows) for name in record.outputs if os.path.basename(name) in ends)
+            for row in rows.mentioning(ends):
+                yield from ((name, job, row, rows) for name in rows.record(row).outputs if os.path.basename(name) in ends)
             for row, name in blocks.ending(rows.base, 'outputs', ends) if rows.base is not None else ():
                 if row not in rows.over:
                     yield name, job, row, rows

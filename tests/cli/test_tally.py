@@ -20,6 +20,7 @@ from awflow.cli.selection import Selection
 from awflow.cli.standing import BAD, Standing
 from awflow.cli.tally import Tally
 from awflow.state.ledger import Entry, decode_keys, encode_keys
+from awflow.state.overlay import Told
 from awflow.state.record import Record
 from awflow.state.rows import Rows
 from awflow.state.store import Store
@@ -119,7 +120,7 @@ def test_keys_of_a_claim_are_counted_and_found_as_if_spelled_out(keys: list[str]
     for key in [*keys, '-', '5', '88', '89', "'b'", '', '01']:
         assert holds(claim, 'f', key) == (key in decode_keys(encoded))
         assert not holds(claim, 'g', key)
-    newer = {key: Record(job='f', task=key) for key in [keys[0], '1000', "'z'"]}
+    newer = Told.of(Record(job='f', task=key) for key in [keys[0], '1000', "'z'"])
     assert number_on_record(encoded, Rows('f', None, [newer], ()), 7) == 1
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from awflow.state.attempts import DROPPED, KEPT
 from awflow.state.fold import fold
+from awflow.state.overlay import Overlay, Told
 from awflow.state.record import Record
 from awflow.state.rows import Rows
 from awflow.state.store import Store
 from awflow.state.table import BLOCK, Table
-from awflow.state.view import Overlay
 from tests.state.staging import StillDisk, claimed, digest, done, succeeded
 
 PLACES = st.tuples(st.integers(1, 12), st.integers(0, 2), st.integers(0, 2))
@@ -33,8 +33,8 @@ def merged(base: Rows | None, found: list[Record], repeat: int = 1) -> Rows:
     """As one look finds them: some in one journal, the others in another."""
     table = Table(fold([base], {}, {'live': {}})) if base else None
     overlays = [Overlay().extended([r.to_dict() for r in part] * repeat) for part in (found[::2], found[1::2])]
-    newer, lower = [o.records.get('estimate', {}) for o in overlays], [o.outranked.get('estimate', {}) for o in overlays]
-    return Rows('estimate', table.base('estimate') if table else None, newer, (), lower)
+    newer = [overlay.records['estimate'] for overlay in overlays if overlay.records]
+    return Rows('estimate', table.base('estimate') if table else None, newer, ())
 
 
 @given(st.lists(st.tuples(PLACES, st.booleans()), min_size=1, max_size=60), st.integers(1, 5), st.integers(1, 2))
@@ -113,7 +113,7 @@ def test_a_record_that_comes_too_late_to_count_is_told_of_all_the_same(root: str
 def test_tasks_that_ran_once_pay_nothing_for_it() -> None:
     records: list[dict[str, Any]] = [done(str(n), n, 1, log='l').to_dict() for n in range(BLOCK + 1)]
     once = Rows('estimate', None, [Overlay().extended(records).records['estimate']], ())
-    again = Rows('estimate', Table(fold([once], {}, {'live': {}})).base('estimate'), [{'0': done('0', 9999, 2)}], ())
+    again = Rows('estimate', Table(fold([once], {}, {'live': {}})).base('estimate'), [Told.of([done('0', 9999, 2)])], ())
     table = Table(fold([again], {}, {'live': {}}))
     base = table.base('estimate')
     assert base is not None

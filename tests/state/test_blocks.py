@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from awflow.state import blocks
 from awflow.state.fold import fold
+from awflow.state.overlay import Told
 from awflow.state.rows import Rows
 from awflow.state.table import BLOCK, Base, Table
 from tests.state.staging import digest, done
@@ -31,7 +32,7 @@ TRICKY = [
 
 
 def base_of(records: list[Any]) -> Base:
-    rows = Rows('estimate', None, [{record.task: record for record in records}], ())
+    rows = Rows('estimate', None, [Told.of(records)], ())
     base = Table(fold([rows], {}, {'live': {}})).base('estimate')
     assert base is not None
     return base

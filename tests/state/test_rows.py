@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from awflow.state import jsontext
 from awflow.state.fold import fold
+from awflow.state.overlay import Told
 from awflow.state.record import EMPTY, Record, names_digest, own_digest
 from awflow.state.rows import Rows
 from awflow.state.snapshot import RUNS
@@ -70,7 +71,7 @@ KEYS = st.one_of(NUMBERS, TEXT.map(repr), st.just('-'), st.just('007'), st.just(
 
 def rows(found: Collection[Record], base: Rows | None = None, live: Collection[int] = ()) -> Rows:
     table = folded(base) if base else None
-    return Rows('estimate', table.base('estimate') if table else None, [{record.task: record} for record in found], live)
+    return Rows('estimate', table.base('estimate') if table else None, [Told.of([record]) for record in found], live)
 
 
 def folded(*jobs: Rows) -> Table:
@@ -174,7 +175,7 @@ def test_numbered_keys_are_kept_in_order_and_found_without_an_index() -> None:
 
 def test_many_jobs_share_one_snapshot() -> None:
     found = [done('-', number, 1, job=f'fit~{number}', upstream={'a': digest(number % 3)}) for number in range(50)]
-    jobs = [Rows(record.job, None, [{'-': record}], ()) for record in found]
+    jobs = [Rows(record.job, None, [Told.of([record])], ()) for record in found]
     table = folded(*jobs)
     for number in range(50):
         base = table.base(f'fit~{number}')
@@ -187,7 +188,7 @@ def test_a_snapshot_of_one_changed_task_copies_the_blocks_it_did_not_touch() -> 
     count = 2 * BLOCK + 5
     base = folded(rows([done(str(number), number, 1, log=f'logs/{number}') for number in range(count)]))
     old = base.base('estimate')
-    changed = Rows('estimate', old, [{str(BLOCK): done(str(BLOCK), 7, 2)}, {str(count): done(str(count), 8, 2)}], ())
+    changed = Rows('estimate', old, [Told.of([done(str(BLOCK), 7, 2)]), Told.of([done(str(count), 8, 2)])], ())
     new = folded(changed).base('estimate')
     assert old is not None and new is not None and new.counted
     assert [bytes(new.packed(block)) == bytes(old.packed(block)) for block in range(3)] == [True, False, False]
@@ -227,7 +228,7 @@ def test_100000_ordinary_tasks_take_less_than_150_bytes_each() -> None:
             log=f'logs/estimate/{number}.1.log',
             run='20260101-101010-abcdef01',
         )
-    assert folded(Rows('estimate', None, [found], ())).size / count < 150
+    assert folded(Rows('estimate', None, [Told.of(found.values())], ())).size / count < 150
 
 
 @PATIENT

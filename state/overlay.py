@@ -11,13 +11,14 @@ from awflow.state.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from awflow.state.briefs import Briefs
-    from awflow.state.spelling import Lines
+    from awflow.state.spelling import Fits, Lines
 
 _AT_ONCE = 1024  # lines that are parsed at a time
+_FEW = 1000  # records that are asked for one by one
 
 
 class Overlay:
@@ -88,11 +89,11 @@ class _Copy:
 
 
 class Told:
-    """By key the record of highest rank of each task, and those of other attempts that it `outranked`; tasks are in the order in
-    which they were first told of.
+    """By key the record of highest rank of each task, and those of other attempts that it `outranked`. Tasks are in the order
+    in which they were first told of.
     """
 
-    __slots__ = ('_alike', '_briefs', '_lines', '_outranked')
+    __slots__ = ('_alike', '_asked', '_briefs', '_lines', '_orders', '_outranked')
 
     def __init__(self, other: Told | None = None) -> None:
         """Empty, or a copy."""
@@ -100,6 +101,16 @@ class Told:
         self._outranked: dict[str, list[Record]] = dict(other._outranked) if other else {}
         self._alike: dict[str, str] = {}  # in memory once, of what a hundred thousand records say alike
         self._briefs: Briefs | None = None
+        self._orders: list[tuple[Fits, Fits]] = []  # how lines are spelled
+        self._asked = 0  # for how many records one by one
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Told:
+        """What these records tell."""
+        told = cls()
+        for record in records:
+            told.put(record)
+        return told
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -112,7 +123,12 @@ class Told:
 
     def __getitem__(self, key: str) -> Record:
         lines = self._lines[key]
-        return lines if isinstance(lines, Record) else self._read([key])[0]
+        if isinstance(lines, Record):
+            return lines
+        self._asked += 1
+        if self._asked == _FEW:
+            self.read()  # of that many, all may be asked for
+        return self._read([key])[0]
 
     def get(self, key: str) -> Record | None:
         return self[key] if key in self._lines else None
@@ -124,7 +140,7 @@ class Told:
 
     def outranked(self, key: str) -> Sequence[Record]:
         """What is known of other attempts of a task."""
-        self[key]  # noqa: B018  only then is it known
+        self[key]
         return self._outranked.get(key, ())
 
     def all_outranked(self) -> Mapping[str, Sequence[Record]]:
@@ -165,9 +181,20 @@ class Told:
 
             self._briefs, rest = briefs(self._lines)
             for at in range(0, len(rest), _AT_ONCE):
-                self._briefs.add(self._read(rest[at : at + _AT_ONCE]))
-            self._briefs.names += rest  # type: ignore[operator]
+                some = rest[at : at + _AT_ONCE]
+                self._briefs.add(some, self._read(some))
         return self._briefs
+
+    def mentioning(self, spelled: Collection[bytes]) -> list[str]:
+        """The tasks of which there is a record, and those of whose lines one has any of these texts, spelled as JSON."""
+        found = []
+        for key, told in self._lines.items():
+            lines = told if type(told) is tuple else (told,)
+            for line in lines:
+                if type(line) is not bytes or any(text in line for text in spelled):
+                    found.append(key)
+                    break
+        return found
 
     def read(self) -> None:
         """Make the records of all tasks, as who folds them needs them."""
@@ -176,11 +203,11 @@ class Told:
             self._read(unread[at : at + _AT_ONCE])
 
     def _read(self, keys: Sequence[str]) -> list[Record]:
-        """The records of these tasks. What lines say is parsed all at once, and starts that say nothing of their own are not."""
+        """The records of these tasks. Lines are parsed all at once; starts that say nothing of their own are not."""
         from awflow.state.journal import objects
         from awflow.state.spelling import only, orders
 
-        known = orders()
+        self._orders = known = self._orders or orders()
         parts: list[tuple[bytes | Record, ...]] = []
         for key in keys:
             lines = self._lines[key]

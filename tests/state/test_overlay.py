@@ -1,4 +1,4 @@
-"""Journals are read many lines at a time, and starts whose ends are there are passed over: nobody can tell."""
+"""Of big journals lines are kept, and told apart by how they are spelled: nobody can tell but by the time it takes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from xxhash import xxh3_64_hexdigest
 
-from awflow.state import journal, record
+from awflow.state import journal, record, sums
 from awflow.state.fold import fold
 from awflow.state.journal import Pieces, frame, objects
+from awflow.state.overlay import Overlay
 from awflow.state.rows import Rows
-from awflow.state.starts import without_starts
 from awflow.state.table import Table
-from awflow.state.view import Overlay
 from tests.state.staging import digest
 
 END = {'outcome': 'succeeded', 'end': digest(7), 'host': 'node1', 'ended': 2.5, 'final': True, 'exit': 0}
@@ -93,7 +92,7 @@ def believed(overlay: Overlay) -> dict[str, list[tuple[str, dict[str, Any], list
     """The record and the earlier attempts of each task, in the order of the rows, and what a snapshot tells of them."""
     found = {}
     for job in overlay.records:
-        rows = Rows(job, None, [overlay.records[job]], (), [overlay.outranked.get(job, {})])
+        rows = Rows(job, None, [overlay.records[job]], ())
         found[job] = [(key, rows.record(row).to_dict(), rows.earlier(row)) for row, key in enumerate(rows.keys)]
     return found
 
@@ -168,7 +167,7 @@ START = {'job': 'fit', 'task': '0', 'generation': 1, 'id': digest(0), 'code': di
 def test_a_start_that_says_more_than_the_end_is_read(start: bytes, end: bytes) -> None:
     objs, _ = plainly(start + end)
     assert len(objs) == 2
-    found = Overlay().extended(without_starts([start.strip()[:-26], end.strip()[:-26]]))
+    found = Overlay().with_lines([[start.strip()[:-26], end.strip()[:-26]]])
     assert believed(found) == believed(Overlay().extended(objs)) != believed(Overlay().extended(objs[1:]))
 
 
@@ -176,10 +175,122 @@ def test_of_a_run_as_it_is_written_only_ends_are_parsed(monkeypatch: pytest.Monk
     told = [_attempt('fit', str(task), task, ended=task < 99) for task in range(100)]
     bodies = [frame(line).strip()[:-26] for place in range(2) for lines in told for line in lines[place : place + 1]]
     parsed: list[bytes] = []
-    monkeypatch.setattr('awflow.state.starts.objects', lambda some: parsed.extend(some) or objects(some))
-    found = without_starts(bodies)
-    assert [obj['task'] for obj in found] == [str(task) for task in range(100)]
-    assert len(parsed) == 100 and sum('outcome' in obj for obj in found) == 99
+    monkeypatch.setattr(journal, 'objects', lambda some: parsed.extend(some) or objects(some))
+    found = Overlay().with_lines([bodies]).records['fit']
+    assert list(found) == [str(task) for task in range(100)] and not parsed
+    assert found['7'].outcome == 'succeeded' and len(parsed) == 1
+    assert [record.task for record in found.values()] == list(found)
+    assert len(parsed) == 100 and sum(b'"outcome"' in line for line in parsed) == 99
+
+
+# What runs of this host, and workers of Slurm through a Record, write of an attempt: in the order in which they write it.
+PARTS: list[dict[str, Any]] = [
+    {}, {'own': {'output paths': digest(1)}}, {'own': {'input a}b': digest(2), 'value': digest(3)}}, {'upstream': {'a?any': digest(4)}},
+    {'shown': '["\\"x", {1}]'}, {'shown': 'é'}, {'attempt': [0, 2]}, {'attempt': [1, 0]}, {'why': [{'kind': 'retry'}]}, {'run': 'r"1'},
+]  # fmt: skip
+ENDS: list[dict[str, Any]] = [
+    {}, {'outputs': {'a/b': [digest(5), 3]}}, {'outputs': {'odd "}': [digest(5), 3], 'final': [digest(6), 0]}}, {'exit': 0},
+    {'result': {'file': 'f', 'at': 3, 'bytes': 7, 'digest': digest(7)}}, {'error': {'type': 'E', 'line': 'no "a" in {b}'}},
+    {'checks': [{'name': 'exists("x[0]}")', 'when': 'after', 'ok': True, 'seconds': 5e-06}]},
+    {'checks': [{'name': ',"when":"after"', 'when': 'before', 'ok': True}]}, {'checks': [{'name': 'é', 'error': 'a]}"'}] * 2},
+    {'rss': 4096, 'user': 0.25, 'system': 0.0}, {'log': 'logs/a,"pid":3'}, {'pid': 17}, {'signal': 9}, {'adopted': True},
+    {'outcome': 'failed'}, {'outcome': 'timeout', 'ended': 1.0}, {'final': False}, {'ended': 0.0}, {'inputs_changed': ['a']},
+]  # fmt: skip
+IN_ORDER = 'job task generation id code run shown attempt upstream why started own outcome end host ended final outputs result '
+IN_ORDER += 'inputs_changed error exit checks user system rss log pid signal adopted'
+
+
+@st.composite
+def told(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """The start and the end of an attempt, or one of them, as one of the two writers spells it."""
+    start: dict[str, Any] = {
+        'job': 'fit', 'task': draw(st.sampled_from(['0', '1', '2', '-', "'a'", 'a"b'])), 'generation': draw(st.integers(1, 2)),
+        'id': digest(draw(st.integers(0, 3))), 'code': digest(50), 'run': 'r', 'started': draw(st.sampled_from([1.5, 2.25, 3])),
+    }  # fmt: skip
+    for part in draw(st.lists(st.sampled_from(PARTS), max_size=2)):
+        start |= part
+    end = {**start, **END, 'started': draw(st.sampled_from([start['started'], 2.0]))}
+    for part in draw(st.lists(st.sampled_from(ENDS), max_size=4)):
+        end |= part
+    lines = draw(st.sampled_from([[start, end], [start, end], [start], [end], [start, start], [end, end], [end, start]]))
+    if draw(st.booleans()):
+        return [record.Record.from_dict(line).to_dict() for line in lines]
+    return [{name: line[name] for name in IN_ORDER.split() if name in line} for line in lines]
+
+
+def counted(rows: Rows) -> dict[int, tuple[Any, ...]]:
+    briefs = rows.briefs()
+    columns = (getattr(briefs, name) for name in briefs.__slots__ if name != 'names')
+    return dict(zip(briefs.names, zip(*columns, strict=True), strict=True))
+
+
+@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(told(), min_size=1, max_size=12), st.integers(1, 5), st.randoms(use_true_random=False), st.booleans())
+def test_tasks_are_counted_as_their_records_say(
+    attempts: list[list[dict[str, Any]]], parts: int, shuffle: random.Random, orderly: bool
+) -> None:
+    lines = [line for attempt in attempts for line in attempt]
+    if not orderly:
+        shuffle.shuffle(lines)
+    bodies = [frame(line).strip()[:-26] for line in lines]
+    plain = Overlay().extended(lines)
+    kept = Overlay().with_lines(
+        [bodies[place::1][: len(bodies) // parts + 1] for place in range(0, len(bodies), len(bodies) // parts + 1)]
+    )
+    one, other = (Rows('fit', None, [overlay.records['fit']], {2}) for overlay in (plain, kept))
+    assert one.keys == other.keys
+    assert counted(one) == counted(other)
+    assert [{n: each.to_list() for n, each in summed(rows).items()} for rows in (one,)] == [sums_of(other)]
+    for row in range(len(one)):
+        assert (one.outcome(row), one.final(row), one.generation(row)) == (
+            other.outcome(row),
+            other.final(row),
+            other.generation(row),
+        )
+    for text in ('a/b', 'odd "}', 'input a}b', 'é'):
+        holding = {row for row in range(len(one)) if text in str(one.record(row).to_dict())}
+        assert holding <= set(other.mentioning([text, 'nowhere']))
+    assert believed(kept) == believed(plain)
+
+
+def summed(rows: Rows) -> dict[int, sums.Sum]:
+    return sums.summed(rows.over.values())
+
+
+def sums_of(rows: Rows) -> dict[int, list[Any]]:
+    return {number: each.to_list() for number, each in sums.of_rows(rows)}
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(told(), min_size=1, max_size=8), st.lists(told(), min_size=1, max_size=8), st.booleans())
+def test_what_is_kept_as_lines_is_put_together_as_records_are(
+    first: list[list[dict[str, Any]]], second: list[list[dict[str, Any]]], folded: bool
+) -> None:
+    found = []
+    for way in ('extended', 'with_lines'):
+        overlays = []
+        for attempts in (first, second):
+            lines = [line for attempt in attempts for line in attempt]
+            parts = lines if way == 'extended' else [[frame(line).strip()[:-26] for line in lines]]
+            overlays.append(getattr(Overlay(), way)(parts).records['fit'])
+        base = Table(fold([Rows('fit', None, overlays[:1], ())], {}, {'live': {}})).base('fit') if folded else None
+        rows = Rows('fit', base, overlays[folded:], {2})
+        states = [(rows.outcome(row), rows.final(row), rows.generation(row)) for row in range(len(rows))]
+        count = counted(rows)
+        found.append((list(rows.keys), states, count, {row: [r.id for r in lower] for row, lower in rows.under.items() if lower},
+                      [(rows.record(row).to_dict(), rows.earlier(row)) for row in range(len(rows))]))  # fmt: skip
+    assert found[0] == found[1]
+
+
+def test_lines_as_runs_write_them_are_counted_without_being_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line for task in range(200) for line in _attempt('fit', str(task), task, ended=task % 9 > 0)]
+    slurm = [record.Record.from_dict({**line, 'task': f'1{line["task"]}', 'slurm': {'job': '7'}}).to_dict() for line in lines]
+    for written in (lines, slurm):
+        expected = counted(Rows('fit', None, [Overlay().extended(written).records['fit']], ()))
+        kept = Overlay().with_lines([[frame(line).strip()[:-26] for line in written]]).records['fit']
+        with monkeypatch.context() as patch:
+            patch.setattr(journal, 'objects', lambda some: pytest.fail('parsed') if len(some) > 1 else objects(some))
+            assert counted(Rows('fit', None, [kept], ())) == expected
 
 
 def test_a_line_that_is_no_object_is_not_mended_by_its_neighbour() -> None:
