@@ -209,27 +209,28 @@ class State:
                     self._facts.setdefault(fact['claim'], []).append(fact)
         return self._facts
 
-    def dump(self) -> Iterator[dict[str, Any]]:
-        """All of it, as JSON-able objects: claims, records, what codes stand for and why, damage."""
-        yield {'kind': 'state', 'last': self.last, 'snapshot': self.floor, 'damage': self.damage}
+    def dump(self, head: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """All of it, as JSON-able objects that begin with `head`: claims, records, what codes stand for and why, damage."""
+        from awflow.state.listing import listed
+
+        first = dict(head or {})
+        yield {**first, 'kind': 'state', 'last': self.last, 'snapshot': self.floor, 'damage': self.damage}
         for number, entry in sorted({**self.entries, **self.claims}.items()):
-            yield {'kind': 'entry', 'number': number, 'live': number in self.claims, **entry.to_dict()}
+            yield {**first, 'kind': 'entry', 'number': number, 'live': number in self.claims, **entry.to_dict()}
         for digest, components in sorted(self.all_codes.items()):
-            yield {'kind': 'code', 'digest': digest, 'components': components}
+            yield {**first, 'kind': 'code', 'digest': digest, 'components': components}
         for component, texts in sorted(self.all_sources.items()):
             for text, source in sorted(texts.items()):
-                yield {'kind': 'source', 'component': component, 'text': text, 'source': source}
+                yield {**first, 'kind': 'source', 'component': component, 'text': text, 'source': source}
         for number, of_jobs in sorted(self.all_reasons.items()):
-            yield {'kind': 'reasons', 'number': number, 'jobs': of_jobs}
+            yield {**first, 'kind': 'reasons', 'number': number, 'jobs': of_jobs}
         for number in sorted(self.claims):
             for fact in self.facts(number):
-                yield {'kind': 'fact', 'claim': number, **fact}
+                yield {**first, 'kind': 'fact', 'claim': number, **fact}
         for job in self.jobs():
             rows = self.rows(job)
-            for row in range(len(rows or ())):
-                assert rows is not None
-                earlier = {'earlier': told} if (told := rows.earlier(row)) else {}
-                yield {'kind': 'record', 'shows': rows.outcome(row), **rows.record(row).to_dict(), **earlier}
+            if rows is not None:
+                yield from listed(rows, {**first, 'kind': 'record'})
 
 
 def _rank(record: Record) -> tuple[int, tuple[int, int], bool, str]:

@@ -23,7 +23,7 @@ NOTHING_TO_DO = """
     _version uncaught decorators arity arrays errors job current resources run facts garbage graph plan edges outcome reasons planner
     ancestry place sources subject elements identity specs survey alone producers verdict
     state state.jsontext state.record state.store state.fs state.layout state.snapshot state.ledger state.journal state.liveness
-    state.attempts state.reader state.table state.view state.rows state.cached state.digests state.confirmed
+    state.attempts state.reader state.table state.view state.overlay state.rows state.cached state.digests state.confirmed
     fingerprint fingerprint.components fingerprint.fingerprinter fingerprint.known fingerprint.chains fingerprint.closures fingerprint.project
     fingerprint.reach fingerprint.resolve fingerprint.values fingerprint.variants
 """
