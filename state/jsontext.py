@@ -70,8 +70,13 @@ def loads(data: bytes | bytearray | memoryview) -> Any:
 
 def loads_from(text: str, at: int) -> Any:
     """The value that begins there, whatever follows it; ValueError if none does."""
+    return part_from(text, at)[0]
+
+
+def part_from(text: str, at: int) -> tuple[Any, int]:
+    """The same, and where it ends."""
     try:
-        return _scan(text, at)[0]
+        return _scan(text, at)
     except StopIteration:
         raise ValueError('no JSON value') from None
 

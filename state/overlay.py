@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from awflow.state.briefs import Briefs
     from awflow.state.spelling import Fits, Lines
 
+_CODE = b',"code":"'
 _AT_ONCE = 1024  # lines that are parsed at a time
-_FEW = 1000  # records that are asked for one by one
+_FEW = 10_000  # records that are asked for one by one, before all are made
 
 
 class Overlay:
@@ -185,16 +186,33 @@ class Told:
                 self._briefs.add(some, self._read(some))
         return self._briefs
 
+    def code(self, key: str) -> str:
+        """The digest of a task's code."""
+        self.briefs()  # of what is a line after that it is known how it is spelled
+        lines = self._lines[key]
+        if isinstance(lines, Record):
+            return lines.code
+        line = lines[-1] if type(lines) is tuple else lines
+        assert isinstance(line, bytes), 'of lines and records put together a record was made'
+        begin = line.index(_CODE) + len(_CODE)
+        return str(line[begin : line.index(b'"', begin)], 'ascii')
+
     def mentioning(self, spelled: Collection[bytes]) -> list[str]:
         """The tasks of which there is a record, and those of whose lines one has any of these texts, spelled as JSON."""
-        found = []
-        for key, told in self._lines.items():
-            lines = told if type(told) is tuple else (told,)
-            for line in lines:
-                if type(line) is not bytes or any(text in line for text in spelled):
-                    found.append(key)
-                    break
-        return found
+        found: dict[str, None] = {}
+        rest = list(self._lines.items())
+        for text in spelled:
+            left = []
+            for key, told in rest:
+                if (
+                    text in told if type(told) is bytes
+                    else type(told) is not tuple or any(type(line) is not bytes or text in line for line in told[::-1])
+                ):  # fmt: skip
+                    found[key] = None
+                else:
+                    left.append((key, told))
+            rest = left
+        return [key for key in self._lines if key in found]
 
     def read(self) -> None:
         """Make the records of all tasks, as who folds them needs them."""

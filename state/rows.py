@@ -120,6 +120,13 @@ class Over(dict[int, 'Record']):
         """The tasks of which there are no records as yet, with their rows."""
         return {known: row for row, known in super().items() if isinstance(known, str)}  # type: ignore[misc]
 
+    def code(self, row: int) -> str:
+        """The digest of the code of one."""
+        known: Record | str = super().__getitem__(row)
+        if not isinstance(known, str):
+            return known.code
+        return next(told.code(known) for told in self.told if known in told)
+
     def made(self) -> dict[int, Record]:
         """The records that there are."""
         return {row: known for row, known in super().items() if not isinstance(known, str)}
@@ -220,9 +227,15 @@ class Rows:
         """The rows in `over` whose records may hold any of these texts, alone or in a string. Lines are searched for it, which
         takes a tenth of the time of reading them.
         """
+        return self._holding([jsontext.dumps(text)[1:-1] for text in texts] if len(texts) <= _SEARCHED else [b''])
+
+    def naming(self, members: Collection[str]) -> list[int]:
+        """The same of records that may have any of these members."""
+        return self._holding([jsontext.dumps(name) + b':' for name in members])
+
+    def _holding(self, spelled: Sequence[bytes]) -> list[int]:
         if not isinstance(self.over, Over):
             return list(self.over)
-        spelled = [jsontext.dumps(text)[1:-1] for text in texts] if len(texts) <= _SEARCHED else [b'']
         rows, found = self.over.keys_of(), list(self.over.made())
         for told in self.over.told:
             found += [rows[key] for key in told.mentioning(spelled) if key in rows]
@@ -309,6 +322,8 @@ class Rows:
         return end if any(end) else b''
 
     def code(self, row: int) -> str:
+        if self._many and self._brief(row) and isinstance(self.over, Over):
+            return self.over.code(row)
         record = self.over.get(row)
         return record.code if record else self._base.contexts[self._base.context[row]][0]
 

@@ -31,13 +31,17 @@ class Shown:
 
     def add(self, check: dict[str, Any]) -> None:
         """What one task's record says."""
-        self.asked += 'ok' in check
-        self.held += bool(check.get('ok'))
-        self.proved += check.get('was_false') is True
-        self.unproved += check.get('was_false') is False
-        times = [check.get('before_seconds') or 0.0, check.get('seconds') or 0.0]
-        self.seconds += sum(times)
-        self.longest = max(self.longest, *times)
+        get = check.get
+        if 'ok' in check:
+            self.asked += 1
+            self.held += bool(check['ok'])
+        was_false = get('was_false')
+        self.proved += was_false is True
+        self.unproved += was_false is False
+        before, after = get('before_seconds') or 0.0, get('seconds') or 0.0
+        self.seconds += before + after
+        if before > self.longest or after > self.longest:
+            self.longest = max(before, after)
 
     @property
     def idle(self) -> bool:
@@ -62,6 +66,9 @@ def shown(records: Iterable[Checked]) -> list[Shown]:
             if check.get('when') != 'after':
                 continue
             name = str(check.get('name', ''))
-            met[name] = met.get(name, 0) + 1  # two of one name are two
-            found.setdefault((name, met[name]), Shown(name)).add(check)
+            met[name] = number = met.get(name, 0) + 1  # two of one name are two
+            known = found.get((name, number))
+            if known is None:
+                known = found[name, number] = Shown(name)
+            known.add(check)
     return list(found.values())

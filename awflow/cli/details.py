@@ -43,7 +43,9 @@ def _records(workflow: Workflow, job: str) -> list[_Told]:
     if rows is None:
         return []
     keys = rows.keys
-    return [_Told(keys[row], members) for row, members in having(rows, ('checks', 'lint', 'outputs'))]
+    linted = any(True for _ in having(rows, ('lint',)))
+    names = ('checks', 'lint', 'outputs') if linted else ('checks',)  # who made what counts only for advice
+    return [_Told(keys[row], members) for row, members in having(rows, names)]
 
 
 def print_details(out: Console, workflow: Workflow, jobs: Sequence[str]) -> None:

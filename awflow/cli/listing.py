@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from awflow.state.table import natural
+from awflow.state.table import OTHER_OUTCOME, OUTCOMES, natural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from awflow.cli.attempts import LastAttempt
     from awflow.cli.observed import Workflow
     from awflow.cli.selection import Selection
+    from awflow.state.rows import Rows
 
 SHOWN: Final = 20  # tasks of a job with -v
 MOST: Final = 200  # tasks of a job that was asked for
@@ -96,6 +97,8 @@ def outcomes_of(workflow: Workflow, job: str, keys: Sequence[str]) -> list[str]:
     from awflow.cli.observed import NOT_STARTED, WAITING
 
     rows = workflow.state.rows(job)
+    if rows is not None and list(keys) == rows.keys:
+        return _of_all(workflow, rows)
     claims = [claim for claim in workflow.working().values() if job in claim.tasks]
     found = []
     for key in keys:
@@ -106,6 +109,16 @@ def outcomes_of(workflow: Workflow, job: str, keys: Sequence[str]) -> list[str]:
             claimed = any(holds(claim, job, key) for claim in claims)
             found.append(workflow.gone.get((job, key), WAITING if claimed else NOT_STARTED))
     return found
+
+
+def _of_all(workflow: Workflow, rows: Rows) -> list[str]:
+    """The same of all tasks on record: nearly all are told from a column."""
+    column = rows.base.outcome.tolist() if rows.base is not None else []
+    found = [OUTCOMES[code] if code != OTHER_OUTCOME else '' for code in column] + [''] * (len(rows) - len(column))
+    since = rows.briefs()
+    for row, outcome in zip(since.names, since.outcome, strict=True):
+        found[row] = outcome
+    return [outcome or workflow.outcome(rows, row) for row, outcome in enumerate(found)]
 
 
 def _rank(outcome: str) -> int:

@@ -275,7 +275,7 @@ def test_what_is_kept_as_lines_is_put_together_as_records_are(
             overlays.append(getattr(Overlay(), way)(parts).records['fit'])
         base = Table(fold([Rows('fit', None, overlays[:1], ())], {}, {'live': {}})).base('fit') if folded else None
         rows = Rows('fit', base, overlays[folded:], {2})
-        states = [(rows.outcome(row), rows.final(row), rows.generation(row)) for row in range(len(rows))]
+        states = [(rows.outcome(row), rows.final(row), rows.generation(row), rows.code(row)) for row in range(len(rows))]
         count = counted(rows)
         found.append((list(rows.keys), states, count, {row: [r.id for r in lower] for row, lower in rows.under.items() if lower},
                       [(rows.record(row).to_dict(), rows.earlier(row)) for row in range(len(rows))]))  # fmt: skip
