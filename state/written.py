@@ -6,8 +6,8 @@ and by the tasks that noted their own starts, and if each task was started once 
 
 from __future__ import annotations
 
+from awflow.state.overlay import Overlay, Told
 from awflow.state.record import Record
-from awflow.state.view import Overlay
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,6 @@ class Written:
         overlay = Overlay()
         overlay.facts = self._facts
         overlay.records = {
-            job: {task: record for task, record in of_job.items() if record} for job, of_job in self._records.items()
+            job: Told.of(record for record in of_job.values() if record) for job, of_job in self._records.items()
         }
         return overlay
