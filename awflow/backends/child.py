@@ -109,7 +109,7 @@ class Child:
         except (Terminated, KeyboardInterrupt):
             status = 128 + signal.SIGTERM
         finally:
-            if _finish():
+            if _left_nothing():
                 self.seat.clean()
             os._exit(status)
 
@@ -130,7 +130,7 @@ class Child:
             os.close(null)
             for number in ENDING:
                 signal.signal(number, self.alarm)
-        _draw_new_random_state()
+        draw_new_random_state()
         gc.enable()
 
     def work(self, orders: list[dict[str, Any]]) -> None:
@@ -139,7 +139,7 @@ class Child:
         for n, order in enumerate(orders):
             if not self.seat.begin(n, order):
                 return
-            report = self._perform(order)
+            report = self.perform(order)
             if n < last or not self.seated:  # otherwise all of it is read when this process has ended
                 flush()
             if n < last and self.marker:
@@ -152,7 +152,7 @@ class Child:
             elif signal.sigpending():
                 raise Terminated
 
-    def _perform(self, order: dict[str, Any]) -> dict[str, Any]:
+    def perform(self, order: dict[str, Any]) -> dict[str, Any]:
         """One order, with the ending signals let in only while there is somebody to catch them."""
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
@@ -187,12 +187,16 @@ class Child:
 
 def say(mouth: int, message: dict[str, Any]) -> None:
     """Write all of a message."""
-    rest = pack(message)
+    write_all(mouth, pack(message))
+
+
+def write_all(descriptor: int, rest: bytes) -> None:
+    """Write what may be too much for one call."""
     while rest:
-        rest = rest[os.write(mouth, rest) :]
+        rest = rest[os.write(descriptor, rest) :]
 
 
-def _draw_new_random_state() -> None:
+def draw_new_random_state() -> None:
     """Python's own generator is renewed by fork already, NumPy's is not: all tasks would draw the same numbers."""
     numpy = sys.modules.get('numpy.random')
     if numpy is not None:
@@ -227,11 +231,14 @@ def _flush_stream(stream: Any) -> None:
         return
 
 
-def _finish() -> bool:
-    """What the end of an interpreter does for the user's code, less tearing down a heap that is shared anyway.
+def _left_nothing() -> bool:
+    """Ends, and whether no process is left behind."""
+    finish()
+    return childless() or kill_children()
 
-    Whether it left no process behind.
-    """
+
+def finish() -> None:
+    """What the end of an interpreter does for the user's code, less tearing down a heap that is shared anyway."""
     try:
         if 'threading' in sys.modules:
             sys.modules['threading']._shutdown()  # joins those that are not daemons
@@ -240,7 +247,6 @@ def _finish() -> bool:
         print(f'awflow: while the process ended: {error!r}', file=sys.stderr)
     _stop_resource_tracker()
     flush()
-    return childless() or kill_children()
 
 
 def _stop_resource_tracker() -> None:

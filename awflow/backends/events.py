@@ -45,6 +45,22 @@ class Reported(_Told):
         self.slot, self.n, self.report = slot, n, report
 
 
+class Ended(_Told):
+    """The n-th order of a lane is over: its process, and all it started, are gone. All of its output has been told.
+
+    `status` is as os.wait gives it, `user` and `system` are seconds, `rss` is bytes. Before it comes what the process reported.
+    """
+
+    __slots__ = ('ended', 'n', 'pid', 'rss', 'started', 'status', 'system', 'user')
+
+    def __init__(
+        self, slot: int, n: int, pid: int, status: int, user: float, system: float, rss: int, started: float, ended: float
+    ) -> None:
+        self.slot, self.n, self.pid, self.status = slot, n, pid, status
+        self.user, self.system, self.rss = user, system, rss
+        self.started, self.ended = started, ended
+
+
 class Exited(_Told):
     """The process and all it started are gone, the slot is free. `status` is as os.wait gives it.
 
@@ -67,4 +83,4 @@ class Lost:
         self.pid, self.why = pid, why
 
 
-Event = Began | Wrote | Reported | Exited | Lost
+Event = Began | Wrote | Reported | Ended | Exited | Lost

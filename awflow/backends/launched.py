@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from awflow.attempt import Attempt
     from awflow.backends.budget import Share
+    from awflow.backends.events import Ended, Exited
     from awflow.backends.tasklog import TaskLog
 
 
@@ -23,6 +24,7 @@ class Child:
         'deadline',
         'doom',
         'index',
+        'lane',
         'log',
         'number',
         'paced',
@@ -34,12 +36,13 @@ class Child:
         'stop_at',
     )
 
-    def __init__(self, slot: int, number: int, attempts: list[Attempt], share: Share, paced: bool) -> None:
+    def __init__(self, slot: int, number: int, attempts: list[Attempt], share: Share, *, paced: bool, lane: bool) -> None:
         self.slot = slot
         self.number = number
         self.attempts = attempts
         self.share = share
         self.paced = paced  # each attempt waits until the one before it is on record
+        self.lane = lane  # each attempt has a process of its own
         self.log: TaskLog | None = None  # once something was written
         self.index = 0
         self.pid = 0
@@ -50,9 +53,20 @@ class Child:
         self.report: Mapping[str, Any] | None = None
 
     @property
+    def alone(self) -> bool:
+        """Whether no attempt shares a process with others."""
+        return self.lane or len(self.attempts) == 1
+
+    @property
     def attempt(self) -> Attempt:
         """The one under way."""
         return self.attempts[self.index]
+
+
+def used(child: Child, event: Ended | Exited) -> dict[str, Any]:
+    """What a process that has ended used, as records have it."""
+    rss = max(child.peak, event.rss)
+    return {'user': round(event.user, 3), 'system': round(event.system, 3), **({'rss': rss} if rss else {})}
 
 
 def outcome_of(child: Child, status: int) -> tuple[str, Mapping[str, Any]]:

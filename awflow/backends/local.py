@@ -6,14 +6,15 @@ import os
 import signal
 from collections import deque
 from heapq import heappop, heappush
-from time import monotonic
+from time import monotonic, time
 
 from awflow.attempt import completed
 from awflow.backends.budget import Budget, Share
 from awflow.backends.interrupt import Interrupt
-from awflow.backends.launched import Child, outcome_of
+from awflow.backends.launched import Child, outcome_of, used
 from awflow.backends.meter import exact_memory_of, memory_of
-from awflow.backends.pool import Began, Exited, Lost, Reported, Wrote
+from awflow.backends.pacing import Pacing
+from awflow.backends.pool import Began, Ended, Exited, Lost, Reported, Wrote
 from awflow.backends.tasklog import TaskLog
 from awflow.errors import BackendError
 from awflow.state.layout import safe
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from awflow.attempt import Attempt
+    from awflow.backends.events import Event
     from awflow.backends.pool import Pool
     from awflow.display import Display
     from awflow.frontier import Row
@@ -47,7 +49,9 @@ class LocalBackend:
         self.budget = budget
         self.display = display
         self.fail_fast = fail_fast
+        self.size = slots
         self.slots = list(range(slots))
+        self.pacing = Pacing()
         self.children: dict[int, Child] = {}
         self.queues: dict[int, deque[Row]] = {}  # tasks that may start, by job
         self.turns: list[int] = []  # the jobs that have such, a heap
@@ -120,6 +124,31 @@ class LocalBackend:
         self._start_ready()
         while self.frontier.ready:  # unchanged tasks made others ready: a loop, for a chain of them may be long
             self._start_ready()
+        while self.slots and self._unburden():
+            self._start_ready()
+
+    def _unburden(self) -> bool:
+        """Let an idle slot have what a lane has not begun: nothing waits behind a slow task. Whether there was such."""
+        left, child = max(
+            ((len(c.attempts) - max(1, self.pool.begun(c.slot)), c) for c in self.children.values() if c.lane),
+            key=lambda found: found[0], default=(0, None),
+        )  # fmt: skip
+        if child is None or left < 1:
+            return False
+        share = self.budget.take(self.session.survey.subjects[child.number].job.options)
+        if share is None:
+            return False
+        self.budget.give_back(share)
+        return self._take_back(child, (left + 1) // 2)
+
+    def _take_back(self, child: Child, number: int) -> bool:
+        """Have a lane leave at most so many of its last tasks to others; whether it had not begun any of them."""
+        taken = self.pool.take_back(child.slot, number)
+        for attempt in reversed(child.attempts[len(child.attempts) - taken :]):
+            self.frontier.taken.discard(attempt.task)
+            self._queue(attempt.task, first=True)
+        del child.attempts[len(child.attempts) - taken :]
+        return taken > 0
 
     def _start_ready(self) -> None:
         while self.frontier.ready:
@@ -157,7 +186,9 @@ class LocalBackend:
         """Start a process for the first tasks of a queue; False if all of them proved unchanged."""
         options = self.session.survey.subjects[number].job.options
         attempts: list[Attempt] = []
-        while queue and len(attempts) < options.batch:
+        watched = self.session.linter is not None or self.unwritten
+        lane = 1 if watched else self.pacing.lane(number, options, len(queue), self.size)
+        while queue and len(attempts) < max(lane, options.batch):
             task = queue.popleft()
             attempt = self.session.prepare(task, self.retries.get(task, 0))
             if attempt is not None:
@@ -170,8 +201,8 @@ class LocalBackend:
                 'Run again when the other has ended.', run=self.session.run,
             )  # fmt: skip
         slot = self.slots.pop()
-        paced = options.timelimit is not None or self.session.linter is not None or self.unwritten
-        child = self.children[slot] = Child(slot, number, attempts, share, paced or len(attempts) == 1)
+        paced = options.timelimit is not None or watched or len(attempts) == 1
+        child = self.children[slot] = Child(slot, number, attempts, share, paced=paced, lane=lane > 1 and len(attempts) > 1)
         self.running[number] = self.running.get(number, 0) + 1
         self._hand_over(child, share)
         return True
@@ -181,7 +212,7 @@ class LocalBackend:
         session, attempts = self.session, child.attempts
         gpus = session.survey.subjects[child.number].job.options.gpus
         common = session.common(attempts[0], ','.join(share.gpus) if gpus and share.gpus else None)
-        orders = [session.order(attempt, common, len(attempts) == 1) for attempt in attempts]
+        orders = [session.order(attempt, common, child.alone) for attempt in attempts]
         if child.paced:
             session.started(attempts[0])
         else:
@@ -189,7 +220,9 @@ class LocalBackend:
                 session.starts_itself(attempt, order)
         session.write()
         self.display.started(attempts[0].name)
-        self.pool.launch(child.slot, orders, share.cpus, common=common, paced=child.paced)
+        self.pool.launch(
+            child.slot, orders, share.cpus, common=common, paced=child.paced, lane=child.lane, careful=self.fail_fast
+        )
 
     def _log(self, child: Child) -> TaskLog:
         attempt = child.attempt
@@ -204,7 +237,7 @@ class LocalBackend:
 
     # -- events --------------------------------------------------------------------------------------------------------
 
-    def _handle(self, event: Began | Wrote | Reported | Exited | Lost) -> None:
+    def _handle(self, event: Event) -> None:
         if isinstance(event, Lost):
             raise BackendError('the process that starts tasks has died', 'Run again.', pid=event.pid, cause=event.why)
         child = self.children[event.slot]
@@ -217,15 +250,24 @@ class LocalBackend:
             child.deadline = None if limit is None else monotonic() + limit
         elif isinstance(event, Reported):
             child.report = event.report
-            if child.index < len(child.attempts) - 1 and (child.doom is None or not child.paced):
+            if not child.lane and child.index < len(child.attempts) - 1 and (child.doom is None or not child.paced):
                 self._conclude(child, {'rss': child.peak} if child.peak else {}, status=0)
                 self._next(child)
+        elif isinstance(event, Ended):
+            child.attempt.started = event.started
+            self.pacing.learn(child.number, event.ended - event.started)
+            self._conclude(child, {**used(child, event), 'pid': event.pid, 'ended': round(event.ended, 3)}, event.status)
+            self._next(child)
         else:
             self._exited(child, event)
 
     def _next(self, child: Child) -> None:
         child.index += 1
         child.report = None
+        if child.lane:
+            child.peak = child.pid = 0
+        if child.index == len(child.attempts):  # a lane ends when the last of them has
+            return
         self.display.started(child.attempt.name)
         if child.paced:
             self.session.started(child.attempt)
@@ -238,12 +280,16 @@ class LocalBackend:
         self.running[child.number] -= 1
         self.budget.give_back(child.share)
         left = child.index
-        if child.paced or child.report is not None or event.begun > left or (left == 0 and event.status):
-            rss = max(child.peak, event.rss)
-            usage = {'user': round(event.user, 3), 'system': round(event.system, 3), **({'rss': rss} if rss else {})}
-            self._conclude(child, usage, event.status)
+        if len(child.attempts) == 1 and not child.lane:
+            self.pacing.learn(child.number, time() - child.attempt.started)
+        if child.lane:
+            over = event.begun > left  # it died with its task
+        else:
+            over = child.paced or child.report is not None or event.begun > left or (left == 0 and event.status != 0)
+        if over:
+            self._conclude(child, {} if child.lane else used(child, event), event.status)
             left += 1
-        elif not event.status:
+        elif child.attempts and not (event.begun if child.lane else event.status):
             self.unwritten = True  # from now on this process writes, which knows what to do or says what is wrong
         for attempt in child.attempts[left:]:
             self.frontier.taken.discard(attempt.task)
@@ -266,7 +312,7 @@ class LocalBackend:
             usage['log'] = self._log_path(attempt)
             child.log = None
         outcome, report = outcome_of(child, status)
-        usage['pid'] = child.pid
+        usage.setdefault('pid', child.pid)
         if os.WIFSIGNALED(status):
             usage['signal'] = os.WTERMSIG(status)
         again = outcome != 'succeeded' and self._again(child, attempt, outcome)
@@ -331,6 +377,8 @@ class LocalBackend:
         """Ctrl-C or SIGTERM: nothing new, and what runs is asked to end; the second time it is killed."""
         self._drop()
         for child in self.children.values():
+            if child.index == len(child.attempts):
+                continue  # a lane that ends
             if child.doom is None:
                 self._end(child, 'cancelled', 'Cancelled', f'stopped by {self.interrupt.name}', monotonic())
             if hard:
@@ -338,6 +386,9 @@ class LocalBackend:
                 self.pool.signal(child.slot, signal.SIGKILL)
 
     def _drop(self) -> None:
+        for child in self.children.values():
+            if child.lane:
+                self._take_back(child, len(child.attempts))
         self.frontier.give_up()
         for queue in self.queues.values():
             self.frontier.taken.difference_update(queue)  # a retry that will not be

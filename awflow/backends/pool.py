@@ -19,7 +19,7 @@ from collections import deque
 from functools import partial
 from time import monotonic
 
-from awflow.backends.events import Began, Event, Exited, Lost, Reported, Wrote
+from awflow.backends.events import Began, Ended, Event, Exited, Lost, Reported, Wrote
 from awflow.backends.processes import send_group, start_ticks
 from awflow.backends.slot import PIECE, Slot, waiting
 from awflow.backends.table import BEGUN, FREE, PID, WORDS, create, opened
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any, Final
 
-__all__ = ['Began', 'Event', 'Exited', 'Lost', 'Pool', 'Reported', 'Wrote']
+__all__ = ['Began', 'Ended', 'Event', 'Exited', 'Lost', 'Pool', 'Reported', 'Wrote']
 # The path is set before anything is imported: `-c` would look for modules in the directory of the tasks first.
 BOOT: Final = (
     'import sys; numbers, sys.path[:] = map(int, sys.argv[1:4]), sys.argv[4:]; '
@@ -191,10 +191,13 @@ class Pool:
         *,
         common: Mapping[str, Any] = NOTHING,
         paced: bool = True,
+        lane: bool = False,
+        careful: bool = False,
     ) -> None:
         """Performs orders of one job in turn in a new process. `common`, never changed, is what all orders of the job hold.
 
-        The orders of a `paced` batch each wait for `go`.
+        The orders of a `paced` batch each wait for `go`. Those of a `lane` each get a process of their own, which that process
+        forks; a `careful` one performs none after one that did not succeed.
         """
         assert 0 <= slot < self.size, f'slot {slot} of {self.size}'
         assert slot not in self._seats, f'slot {slot} is busy'
@@ -204,17 +207,18 @@ class Pool:
         if seat is None:
             seat = zygote.slots[slot] = Slot(slot, self._table, zygote)
             self._register(seat.output, partial(self._read, seat))
-        waits = paced and len(orders) > 1
-        marker = '' if waits or len(orders) == 1 else self._marker
+        waits = paced and len(orders) > 1 and not lane
+        marker = self._marker if lane or (len(orders) > 1 and not waits) else ''
         self._table[seat.at : seat.at + WORDS] = FREE
-        seat.begin(len(orders), marker.encode(), waits)
+        seat.begin(len(orders), marker.encode(), waits, lane)
         self._seats[slot] = seat
         if waits:
             self._register(seat.channel, partial(self._pump, seat))
         elif marker:
             self._batches[slot] = seat
             self._unregister(seat.output)
-        self._post(zygote, {'launch': slot, 'orders': orders, 'common': number, 'marker': marker})
+        message = {'launch': slot, 'orders': orders, 'common': number, 'marker': marker, 'lane': lane, 'careful': careful}
+        self._post(zygote, message)
 
     def go(self, slot: int) -> None:
         """Lets the slot begin its next order. Nothing happens if it has none, or has died since it reported."""
@@ -222,8 +226,19 @@ class Pool:
         if seat is not None and seat.paced and seat.n < seat.orders:
             os.write(seat.go, b'g')
 
+    def begun(self, slot: int) -> int:
+        """How many of the slot's orders have begun."""
+        return self._table[WORDS * slot + BEGUN]
+
+    def take_back(self, slot: int, number: int) -> int:
+        """Takes at most so many orders from the end of a lane, and says how many: those that it has not begun."""
+        seat = self._seats.get(slot)
+        return 0 if seat is None else seat.take_back(number)
+
     def signal(self, slot: int, number: int) -> None:
-        """Signals the task's whole process group; SIGKILL reaches also what has left the group."""
+        """Signals the task's whole process group; SIGKILL reaches also what has left the group. A lane's task is the one that
+        it has begun: nothing may be left for it to begin.
+        """
         seat = self._seats.get(slot)
         if seat is not None:
             self._post(seat.home, {'signal': slot, 'number': int(number)})

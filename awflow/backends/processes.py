@@ -43,6 +43,20 @@ def start_ticks(pid: int) -> int:
     return int(fields[19]) if fields else 0
 
 
+def parent_of(pid: int) -> int:
+    """The parent of a process, 0 if there is none."""
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
+def has_ended(child: int) -> bool:
+    """Whether a child of this process has; it is left to be reaped."""
+    try:
+        return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+
+
 def _stat(pid: int) -> list[bytes]:
     """The fields of /proc/pid/stat after the command name, which may hold anything."""
     try:

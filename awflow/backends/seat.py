@@ -27,19 +27,20 @@ ON_DEMAND: Final = (  # what some tasks import; loaded here once the first of th
 class Seat(Place):
     """A slot as its child sees it."""
 
-    __slots__ = ('at', 'began', 'ear', 'journal', 'modules', 'mouth', 'output', 'table')
+    __slots__ = ('at', 'began', 'ear', 'journal', 'modules', 'mouth', 'output', 'path', 'table', 'tokens')
 
     def __init__(self, slot: int, table: memoryview[int], output: int, mouth: int) -> None:
         self.at = slot * WORDS
         self.table = table
         self.output, self.mouth = output, mouth
         self.ear = -1  # of those that wait to go on
-        self.journal = -1
+        self.tokens = -1  # of orders that a lane may begin
+        self.journal, self.path = -1, ''
         self.began = 0.0
         self.modules = 0  # how many were loaded before the fork
 
     def close(self) -> None:
-        for descriptor in (self.output, self.mouth, self.ear):
+        for descriptor in (self.output, self.mouth, self.ear, self.tokens):
             if descriptor >= 0:
                 os.close(descriptor)
 
@@ -48,8 +49,8 @@ class Seat(Place):
         line = order.pop('line', None)
         if line is not None:
             try:
-                if self.journal < 0:
-                    self.journal = os.open(order['journal'], os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+                if self.path != order['journal']:
+                    self._open(order['journal'])
                 data = line.encode('ascii')
                 if os.write(self.journal, data) < len(data):
                     return False
@@ -58,6 +59,13 @@ class Seat(Place):
         self.table[self.at + BEGUN] = n + 1
         self.began = time.time()
         return True
+
+    def _open(self, path: str) -> None:
+        if self.journal >= 0:
+            os.close(self.journal)
+        self.path = ''
+        self.journal = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self.path = path
 
     def report(self, n: int, report: dict[str, Any], last: int) -> None:
         """The n-th order is done. If there is one only, and nothing to be said of it, a word in the table will do."""
@@ -68,9 +76,13 @@ class Seat(Place):
 
     def clean(self) -> None:
         """Nothing is left behind; and what had to be loaded."""
+        self.needs()
+        self.table[self.at + CLEAN] = 1
+
+    def needs(self) -> None:
+        """Tell which modules had to be loaded."""
         if len(sys.modules) > self.modules:
             self.table[self.at + NEEDED] = sum(1 << n for n, name in enumerate(ON_DEMAND) if name in sys.modules)
-        self.table[self.at + CLEAN] = 1
 
 
 class Common:
@@ -86,8 +98,12 @@ class Common:
     def completed(self, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len(orders) > 1:
             return [{**self.fields, **order} for order in orders]
-        names = list(orders[0])
+        return [self.completed_one(orders[0])]
+
+    def completed_one(self, order: dict[str, Any]) -> dict[str, Any]:
+        """That order, until the next is asked for."""
+        names = list(order)
         if names != self.names:
             self.latest, self.names = dict(self.fields), names
-        self.latest.update(orders[0])
-        return [self.latest]
+        self.latest.update(order)
+        return self.latest

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import deque
 
-from awflow.backends.events import Began, Event, Reported, Wrote
+from awflow.backends.events import Began, Ended, Event, Reported, Wrote
 from awflow.backends.table import BEGUN, PID, SILENT, WORDS
 from awflow.backends.wire import Unpacker
 from awflow.backends.worker import USUAL, full
@@ -32,17 +32,20 @@ class Slot:
         self.output, output = os.pipe2(os.O_CLOEXEC)
         self.channel, mouth = os.pipe2(os.O_CLOEXEC)
         self.go = -1  # the end of a pipe by which batches are let go on, once one is to wait
+        self.tokens = self.mint = -1  # both ends of a pipe with a token for each order that a lane has not begun
         os.set_blocking(self.output, False)
         os.set_blocking(self.channel, False)
         home.post({'seat': number}, [output, mouth])
 
-    def begin(self, orders: int, marker: bytes, paced: bool) -> None:
+    def begin(self, orders: int, marker: bytes, paced: bool, lane: bool) -> None:
         """A launch of so many orders."""
         self.orders = orders
+        self.lane = lane
+        self.said: dict[str, Any] | None = None  # by the process of a lane's order that is not over yet
         self.marker = marker
         self.paced = paced
         self.messages = Unpacker()
-        self.reports: deque[dict[str, Any]] = deque()  # that are not told yet
+        self.reports: deque[Any] = deque()  # that are not told yet
         self.n = 0  # of the order that is told of now
         self.announced = False
         self.parts = [b'']  # what that order wrote, and those after it: not told yet
@@ -51,12 +54,30 @@ class Slot:
         if paced and self.go < 0:
             ear, self.go = os.pipe2(os.O_CLOEXEC)
             self.home.post({'ear': self.number}, [ear])
+        if lane:
+            self._mint(orders)
+
+    def _mint(self, number: int) -> None:
+        """Tokens for so many orders."""
+        if self.mint < 0:
+            self.tokens, self.mint = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            self.home.post({'tokens': self.number}, [os.dup(self.tokens)])
+        _read(self.tokens, PIECE)  # those of a lane that died
+        os.write(self.mint, b'.' * number)
+
+    def take_back(self, number: int) -> int:
+        """Take at most so many orders from a lane, the last ones; how many those are. It will not begin them."""
+        self.orders -= (taken := len(_read(self.tokens, number)))
+        return taken
 
     def announce(self) -> Iterator[Event]:
         """That its order has begun, if it has."""
         if not self.announced and self.table[self.at + BEGUN] > self.n:
+            pid = self.table[self.at + PID]
+            if self.lane and (not pid or self.table[self.at + BEGUN] > self.n + 1):
+                return  # that is another order's
             self.announced = True
-            yield Began(self.number, self.n, self.table[self.at + PID])
+            yield Began(self.number, self.n, pid)
 
     def drain(self, limit: int) -> Iterator[Event]:
         """What is in the pipe now, at most `limit` bytes."""
@@ -86,7 +107,7 @@ class Slot:
     def look(self, limit: int = PIECE) -> Iterator[Event]:
         """How orders that follow each other by themselves are getting on: each one's output, then its report."""
         while data := _read(self.channel, PIECE):
-            self.reports.extend(self.messages.feed(data))
+            self._hear(self.messages.feed(data))
         self.busy = False
         while limit > 0 and (data := _read(self.output, min(limit, PIECE))):
             limit -= len(data)
@@ -94,10 +115,33 @@ class Slot:
             self.busy = self.busy or len(data) > len(self.marker) * (data.count(self.marker) + 1)
         yield from self._told()
 
+    def _hear(self, messages: list[Any]) -> None:
+        """Reports: of a lane's order that of its process, if it made one, and then the lane's."""
+        if not self.lane:
+            self.reports.extend(messages)
+            return
+        for message in messages:
+            if isinstance(message, dict):
+                self.said = message
+                continue
+            pid, status, user, system, rss, started, ended, silent = message
+            n = self.n + len(self.reports)
+            over = Ended(self.number, n, pid, status, user / 1e6, system / 1e6, rss * 1024, started, ended)
+            said, self.said = self.said, None
+            report = full({'started': started, 'ended': ended, **(said or {})}) if said or silent else None
+            self.reports.append((report and Reported(self.number, n, report), over))
+
     def _told(self) -> Iterator[Event]:
         while len(self.parts) > 1 and self.reports:
+            told = self.reports.popleft()
+            if self.lane and not self.announced:
+                self.announced = True
+                yield Began(self.number, self.n, told[1].pid)
             yield from self._written(self.parts.pop(0))
-            yield Reported(self.number, self.n, full(self.reports.popleft()))
+            if self.lane:
+                yield from told[not told[0] :]
+            else:
+                yield Reported(self.number, self.n, full(told))
             self.n, self.announced = self.n + 1, False
         if len(self.parts) == 1:
             text, self.parts[0] = _but_a_piece(self.parts[0], self.marker)
@@ -123,12 +167,14 @@ class Slot:
         yield from self.look(sys.maxsize)
         for text in self.parts:
             yield from self._written(text)
+        if self.lane:
+            return
         for report in self.reports:  # of the last one: no marker follows it
             yield from self.announce()
             yield Reported(self.number, self.n, full(report))
 
     def close(self) -> None:
-        for descriptor in (self.output, self.channel, self.go):
+        for descriptor in (self.output, self.channel, self.go, self.tokens, self.mint):
             if descriptor >= 0:
                 os.close(descriptor)
 

@@ -9,6 +9,7 @@ from awflow.state import jsontext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, Final
 
 _ENVIRON: Final = getattr(os.environ, '_data', None)  # what os.environ keeps: encoded, as the C library gets it
@@ -24,9 +25,9 @@ def environment(order: dict[str, Any]) -> dict[str, str]:
     return added
 
 
-def settle_lightly(order: dict[str, Any]) -> None:
+def settle_lightly(order: dict[str, Any], telling: Sequence[str]) -> None:
     """As `_settle` in a child of a process that is in the order's directory already and has absolute paths only."""
-    head, middle, tail = order['telling']  # of who this task is, as JSON
+    head, middle, tail = telling  # of who this task is, as JSON
     set_variable(b'AWFLOW_PARENT', ''.join((head, order['called'], middle, order['id'], tail)).encode('ascii'))
     if order['cuda'] is not None:
         os.environ['CUDA_VISIBLE_DEVICES'] = order['cuda']

@@ -1,10 +1,12 @@
 """The memory that driver, zygotes and children share: some words for each slot, so that nobody need be woken to be told.
 
-PID      of the process that performs the slot's orders
+PID      of the process that performs the slot's orders; of the one that performs the latest, 0 between two, if it is a lane
 BEGUN    how many of them have begun
 CLEAN    1 when the process has seen to it that it leaves none behind
 NEEDED   which modules it had to load, see zygote.py
-SILENT   1 when there is no more to say of its only order than that it succeeded
+SILENT   1 when there is no more to say of its only order, or of the latest of a lane, than that it succeeded
+SAYING   1 while a task of a lane writes a long report
+FAILED   1 when a task of a lane did not succeed
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 WORDS: Final = 8  # of a slot, 32 bits each
-PID, BEGUN, CLEAN, NEEDED, SILENT = range(5)
+PID, BEGUN, CLEAN, NEEDED, SILENT, SAYING, FAILED = range(7)
 FREE: Final = memoryview(bytes(4 * WORDS)).cast('I')
 
 

@@ -142,10 +142,11 @@ class Performance:
 
     def steps(self) -> None:
         order, definition, tools = self.order, self.definition, self.tools
-        if order.get('telling') is None:
+        telling = order.get('telling')
+        if telling is None:
             self._settle()
-        else:
-            settle_lightly(order)
+        elif telling:  # () says that it is done
+            settle_lightly(order, telling)
         directory = order['cwd']
         value = None if definition.array is None else definition.array.value(order['position'])
         if definition.before:

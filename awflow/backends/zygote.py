@@ -21,7 +21,8 @@ become children of the zygote at the moment it dies; and any child of the zygote
 a leftover. A task that ends in good order looks after that itself and says so in the table, which saves the look at /proc.
 
     from the driver   {load: path}   {seat: slot} + 2 descriptors   {ear: slot} + 1   {common: n, fields}
-                      {launch: slot, orders: [...], common: n, marker}   {signal: slot, number: n}
+                      {tokens: slot} + 1   {launch: slot, orders: [...], common: n, marker, lane, careful}
+                      {signal: slot, number: n}
     to the driver     [slot, status, user, system, rss, whether its pipes may be used again]
 
 A slot has a pipe for output, one for reports and, if a batch is to wait there, one for the byte that lets it go on; they last
@@ -31,7 +32,7 @@ Who performs what, and how far it is, stands in a table that all share (table.py
 
 What a task costs beside its function is page faults: every page that it touches is copied for it. So the zygote holds little,
 runs through a task once by itself (what is only done once in a process is then done), and loads what tasks need beyond that
-when the first of them has needed it.
+when the first of them has needed it. For many short tasks of a job it forks a lane (lane.py), which forks them in its turn.
 """
 
 from __future__ import annotations
@@ -44,8 +45,20 @@ import time
 from collections import OrderedDict, deque
 
 from awflow.backends.child import ENDING, Alarm, Child, appear_as_main
-from awflow.backends.processes import adopt_orphans, childless, descendants, kill_children, send, send_group, signal_descriptor
-from awflow.backends.seat import ON_DEMAND, Common, Seat
+from awflow.backends.lane import Lane
+from awflow.backends.loading import Speaking, load_modules, load_on_demand, raiser, tidy
+from awflow.backends.processes import (
+    adopt_orphans,
+    childless,
+    descendants,
+    has_ended,
+    kill_children,
+    parent_of,
+    send,
+    send_group,
+    signal_descriptor,
+)
+from awflow.backends.seat import Common, Seat
 from awflow.backends.table import CLEAN, NEEDED, PID, WORDS, opened
 from awflow.backends.wire import Unpacker, pack
 from awflow.namesake import uncover
@@ -54,7 +67,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from typing import Any, Final, NoReturn
 
     from awflow.backends.context import Tools
@@ -65,6 +78,7 @@ else:
 
 BIND: Final = 'LD_BIND_NOW', 'awflow'  # set for the zygote alone, see pool.py
 KEPT: Final = 32  # rebuilt jobs; an array's tasks come in turn, and all jobs together may be large
+PATIENCE: Final = 2.0  # seconds for a lane to fork
 SWEEP: Final = 256  # loads between two collections of what was dropped
 CHILD: Final = (signal.SIGCHLD,)
 PIECE: Final = 8192  # bytes of messages read at once
@@ -75,10 +89,11 @@ WARM: Final = ('awflow.backends.payload', 'awflow.backends.context', 'awflow.spe
 class Task:
     """A forked process and the slot it fills."""
 
-    __slots__ = ('pid', 'slot')
+    __slots__ = ('lane', 'pid', 'slot')
 
-    def __init__(self, slot: int, pid: int) -> None:
+    def __init__(self, slot: int, pid: int, lane: bool) -> None:
         self.slot, self.pid = slot, pid
+        self.lane = lane  # whether tasks are its children
 
 
 class Zygote:
@@ -155,7 +170,7 @@ class Zygote:
 
     def _obey(self, message: dict[str, Any]) -> None:
         if 'launch' in message:
-            self._launch(message['launch'], message['orders'], message['common'], message['marker'])
+            self._launch(message)
         elif 'signal' in message:
             self._signal(message['signal'], message['number'])
         elif 'common' in message:
@@ -164,6 +179,8 @@ class Zygote:
             self._seat(message['seat'])
         elif 'ear' in message:
             self.seats[message['ear']].ear = self._descriptor()
+        elif 'tokens' in message:
+            self.seats[message['tokens']].tokens = self._descriptor()
         else:
             self._load(message['load'])
 
@@ -195,10 +212,12 @@ class Zygote:
         except Exception as error:  # noqa: BLE001
             self.trouble = error
 
-    def _launch(self, slot: int, orders: list[dict[str, Any]], common: int, marker: str) -> None:
+    def _launch(self, message: dict[str, Any]) -> None:
+        slot = message['launch']
         seat = self.seats[slot]
-        orders = self.commons[common].completed(orders)
-        name = orders[0]['job']
+        common = self.commons[message['common']]
+        orders = message['orders'] if message['lane'] else common.completed(message['orders'])
+        name = common.fields.get('job') or orders[0]['job']
         load = self.jobs.get(name) or self._job(name, seat.output)
         sys.modules['__main__'] = self.mains.get(name, self.main)
         seat.modules = len(sys.modules)
@@ -210,14 +229,21 @@ class Zygote:
             self._tell_exited(slot, os.EX_OSERR << 8, 0, 0, 0, True)
             return
         if pid == 0:
-            self._become(seat, load, orders, marker)
-        self.table[seat.at + PID] = pid
-        self.tasks[pid] = self.slots[slot] = Task(slot, pid)
+            self._become(seat, load, orders, message)
+        if not message['lane']:
+            self.table[seat.at + PID] = pid
+        self.tasks[pid] = self.slots[slot] = Task(slot, pid, message['lane'])
 
-    def _become(self, seat: Seat, load: Callable[[], Definition], orders: list[dict[str, Any]], marker: str) -> NoReturn:
+    def _become(
+        self, seat: Seat, load: Callable[[], Definition], orders: list[dict[str, Any]], message: dict[str, Any]
+    ) -> NoReturn:
         assert self.tools is not None or self.trouble is not None, 'launched before the payload was named'
         tools: Any = self.tools  # not used if load raises
-        child = Child((seat.mouth, seat.ear), seat.output, load, tools, seat=seat, alarm=self.alarm, marker=marker.encode())
+        marker = message['marker'].encode()
+        if message['lane']:
+            common = self.commons[message['common']]
+            Lane(seat, load, common, tools, self.alarm, marker, message['careful']).live(orders, self.me)
+        child = Child((seat.mouth, seat.ear), seat.output, load, tools, seat=seat, alarm=self.alarm, marker=marker)
         child.live(orders, self.me)
 
     def _job(self, name: str, output: int) -> Callable[[], Definition]:
@@ -226,12 +252,12 @@ class Zygote:
             old, _ = self.jobs.popitem(last=False)
             self.mains.pop(old, None)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, CHILD)  # programs that imports start must not inherit that
-        with _Speaking(output):
+        with Speaking(output):
             self.jobs[name] = self._rebuilt(name)
         signal.pthread_sigmask(signal.SIG_BLOCK, CHILD)
         self._reap()  # nobody was told of
         self.loads += 1
-        _tidy(collect=self.loads % SWEEP == 0)
+        tidy(collect=self.loads % SWEEP == 0)
         return self.jobs[name]
 
     def _rebuilt(self, name: str) -> Callable[[], Definition]:
@@ -240,7 +266,7 @@ class Zygote:
                 raise self.trouble or RuntimeError('no payload')
             definition = self.payload.definition(name)
         except (Exception, SystemExit) as error:  # noqa: BLE001  imports of the user's modules raise anything
-            return _raiser(error)
+            return raiser(error)
         main = appear_as_main(definition.function)
         if main is not None:
             self.mains[name] = main
@@ -248,12 +274,26 @@ class Zygote:
 
     def _signal(self, slot: int, number: int) -> None:
         task = self.slots.get(slot)
-        if task is None:  # it ended while the message was on its way
+        pid = task and (self._in_lane(task) if task.lane else task.pid)
+        if not pid:  # it ended while the message was on its way
             return
-        escaped = descendants(task.pid) if number == signal.SIGKILL else []
-        send_group(task.pid, number)
+        escaped = descendants(pid) if number == signal.SIGKILL else []
+        send_group(pid, number)
         for pid in escaped:
             send(pid, number)
+
+    def _in_lane(self, lane: Task) -> int:
+        """The process that performs the latest order of a lane, 0 if there is none any more.
+
+        The lane takes no other: its driver has taken the tokens. It may be about to fork the one that it took before.
+        """
+        limit = time.monotonic() + PATIENCE
+        while time.monotonic() < limit and not has_ended(lane.pid):
+            pid = self.table[lane.slot * WORDS + PID]
+            if pid and parent_of(pid) == lane.pid:
+                return pid
+            time.sleep(0.0002)
+        return 0
 
     def _reap(self) -> None:
         """Tells of tasks that ended. A pid is not given back before whatever bears it as group is dead."""
@@ -276,7 +316,7 @@ class Zygote:
                     task.slot, status, int(1e6 * usage.ru_utime), int(1e6 * usage.ru_stime), usage.ru_maxrss, clean
                 )
                 if self.table[task.slot * WORDS + NEEDED]:
-                    _load_on_demand(self.table[task.slot * WORDS + NEEDED])
+                    load_on_demand(self.table[task.slot * WORDS + NEEDED])
             if not self.tasks:
                 return  # mostly so; another orphan would wake this process again
 
@@ -294,55 +334,6 @@ class Zygote:
             kill_children()
             time.sleep(0.001)
         os._exit(0)
-
-
-class _Speaking:
-    """While it lasts, what is printed goes to a task's output: what imports say belongs to the first task."""
-
-    def __init__(self, output: int) -> None:
-        self.output = output
-
-    def __enter__(self) -> None:
-        self.kept = os.dup(1), os.dup(2)
-        os.dup2(self.output, 1)
-        os.dup2(self.output, 2)
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for kept, descriptor in zip(self.kept, (1, 2), strict=True):
-            os.dup2(kept, descriptor)
-            os.close(kept)
-
-
-def _raiser(error: BaseException) -> Callable[[], Definition]:
-    def refuse() -> Definition:
-        raise error if isinstance(error, Exception) else RuntimeError(f'loading the job ended in {error!r}')
-
-    return refuse
-
-
-def _tidy(collect: bool) -> None:
-    """Keeps the collector from writing to pages that the children share. Jobs that were dropped are cycles, though."""
-    if collect:
-        gc.unfreeze()
-        gc.collect()
-    gc.freeze()
-
-
-def _load_on_demand(needed: int) -> None:
-    names = [name for n, name in enumerate(ON_DEMAND) if needed >> n & 1 and name not in sys.modules]
-    if names:
-        _load_modules(names)
-        _tidy(collect=True)
-
-
-def _load_modules(names: Iterable[str]) -> None:
-    for name in names:
-        try:
-            __import__(name)
-        except ImportError:  # the task that needs it will say so  # noqa: PERF203
-            continue
 
 
 def _rehearse() -> None:
@@ -370,7 +361,7 @@ def main(control: int, driver: int, table: int) -> NoReturn:
     for descriptor in (control, table):
         os.set_inheritable(descriptor, False)
     shared = opened(table)
-    _load_modules(WARM)
+    load_modules(WARM)
     _rehearse()
-    _tidy(collect=True)
+    tidy(collect=True)
     Zygote(socket.socket(fileno=control), driver, shared, alarm).serve()
