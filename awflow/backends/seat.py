@@ -98,12 +98,8 @@ class Common:
     def completed(self, orders: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if len(orders) > 1:
             return [{**self.fields, **order} for order in orders]
-        return [self.completed_one(orders[0])]
-
-    def completed_one(self, order: dict[str, Any]) -> dict[str, Any]:
-        """That order, until the next is asked for."""
-        names = list(order)
+        names = list(orders[0])
         if names != self.names:
             self.latest, self.names = dict(self.fields), names
-        self.latest.update(order)
-        return self.latest
+        self.latest.update(orders[0])
+        return [self.latest]

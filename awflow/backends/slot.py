@@ -126,6 +126,7 @@ class Slot:
                 continue
             pid, status, user, system, rss, started, ended, silent = message
             n = self.n + len(self.reports)
+            started, ended = started / 1e9, ended / 1e9
             over = Ended(self.number, n, pid, status, user / 1e6, system / 1e6, rss * 1024, started, ended)
             said, self.said = self.said, None
             report = full({'started': started, 'ended': ended, **(said or {})}) if said or silent else None

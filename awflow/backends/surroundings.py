@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Final
 
+PARENT: Final = b'AWFLOW_PARENT'
 _ENVIRON: Final = getattr(os.environ, '_data', None)  # what os.environ keeps: encoded, as the C library gets it
 
 
@@ -25,10 +26,15 @@ def environment(order: dict[str, Any]) -> dict[str, str]:
     return added
 
 
+def told_to_schedules(order: dict[str, Any], telling: Sequence[str]) -> bytes:
+    """Who this task is, as JSON: a schedule within it finds that in the variable PARENT."""
+    head, middle, tail = telling
+    return ''.join((head, order['called'], middle, order['id'], tail)).encode('ascii')
+
+
 def settle_lightly(order: dict[str, Any], telling: Sequence[str]) -> None:
     """As `_settle` in a child of a process that is in the order's directory already and has absolute paths only."""
-    head, middle, tail = telling  # of who this task is, as JSON
-    set_variable(b'AWFLOW_PARENT', ''.join((head, order['called'], middle, order['id'], tail)).encode('ascii'))
+    set_variable(PARENT, told_to_schedules(order, telling))
     if order['cuda'] is not None:
         os.environ['CUDA_VISIBLE_DEVICES'] = order['cuda']
 

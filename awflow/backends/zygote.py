@@ -241,8 +241,8 @@ class Zygote:
         tools: Any = self.tools  # not used if load raises
         marker = message['marker'].encode()
         if message['lane']:
-            common = self.commons[message['common']]
-            Lane(seat, load, common, tools, self.alarm, marker, message['careful']).live(orders, self.me)
+            lane = Lane(seat, load, tools, self.alarm, marker, message['careful'])
+            lane.live(orders, self.commons[message['common']].fields, self.me)
         child = Child((seat.mouth, seat.ear), seat.output, load, tools, seat=seat, alarm=self.alarm, marker=marker)
         child.live(orders, self.me)
 
