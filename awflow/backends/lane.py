@@ -24,18 +24,20 @@ begins.
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
 import sys
+from atexit import _run_exitfuncs
 from posix import (
     P_ALL,
     WEXITED,
     WNOHANG,
     WNOWAIT,
+    _exit,
     chdir,
     fork,
     getpid,
+    getppid,
     read,
     set_blocking,
     setsid,
@@ -45,9 +47,10 @@ from posix import (
 )
 from time import time_ns
 
-from awflow.backends.child import ENDING, HEARD, Child, finish, flush, write_all
+from awflow.backends.child import HEARD, Child, finish, flush, write_all
+from awflow.backends.libc import fflush, quick_prctl
 from awflow.backends.loading import filling
-from awflow.backends.processes import adopt_orphans, die_with_parent, kill_children
+from awflow.backends.processes import SET_PDEATHSIG, adopt_orphans, die_with_parent, kill_children
 from awflow.backends.surroundings import PARENT, set_variable, told_to_schedules
 from awflow.backends.table import BEGUN, FAILED, PID, SAYING, SILENT
 from awflow.backends.wire import LENGTH, pack
@@ -66,12 +69,14 @@ if TYPE_CHECKING:
     from awflow.backends.payload import Definition
     from awflow.backends.seat import Seat
 
-    # an order, the descriptor of its journal and what is noted there, what schedules in it are told, what its function is given
-    Ready = tuple[dict[str, Any], int, bytes, bytes | None, tuple[object, ...] | None]
+    Given = tuple[tuple[object, ...], list[str], str]  # what a function is called with; outputs that are to be there; and where
+    Ready = tuple[dict[str, Any], int, bytes, bytes | None, Given | None]  # an order, where its start is noted and how, ...
+    Fixed = tuple[int, Alarm, Callable[[], None] | None, Any, dict[str, Any], bool]  # what the children have in common
 else:
     import _signal as signal  # as all that is here
 
 WHOLE: Final = 4096  # bytes that a pipe takes whole or not at all
+let_in = signal.pthread_sigmask
 QUICK: Final = (range, list, tuple)  # whose elements are found without running code of the user's
 
 
@@ -94,7 +99,7 @@ class Lane:
         self.marker = marker
         self.careful = careful  # ends after a task that did not succeed
         self.clean = True  # nothing is left behind
-        self.me = os.getpid()
+        self.me = getpid()
         try:
             self.definition: Definition | None = load()
         except Exception:  # noqa: BLE001  each task says so itself
@@ -102,7 +107,6 @@ class Lane:
         self.context = None if self.definition is None else tools.context(self.definition, {})
         numpy = sys.modules.get('numpy.random')
         self.seed = None if numpy is None else numpy.seed
-        self.threads = 'threading' in sys.modules
         self.journals: dict[str, int] = {}
 
     def live(self, orders: list[dict[str, Any]], common: Mapping[str, Any], parent: int) -> NoReturn:
@@ -142,10 +146,11 @@ class Lane:
         if order.get('telling'):
             told = told_to_schedules(order, order['telling'])
             order['telling'] = ()
-        definition, values = self.definition, None
+        definition, given = self.definition, None
         if definition is not None and told and _is_plain(definition, order):
             values = () if definition.array is None else (definition.array.values[order['position']],)
-        return order, self._journal(order['journal']), line, told, values
+            given = values, order['outputs'], order['cwd']
+        return order, self._journal(order['journal']), line, told, given
 
     def _journal(self, path: str) -> int:
         if path not in self.journals:
@@ -155,8 +160,10 @@ class Lane:
     def _perform(self, ready: list[Ready]) -> None:
         """Fork, wait and tell, until there is no token any more. What is touched here is copied each time: little is."""
         table, begun, pid_at, silent = self.table, self.at + BEGUN, self.at + PID, self.at + SILENT
+        function = None if self.definition is None else self.definition.function
+        fixed = self.me, self.alarm, self.seed, function, sys.modules, 'threading' in sys.modules
         output, mouth, tokens, marker, context = self.seat.output, self.seat.mouth, self.seat.tokens, self.marker, self.context
-        for n, (order, journal, line, told, values) in enumerate(ready, 1):
+        for n, (order, journal, line, told, given) in enumerate(ready, 1):
             try:
                 if not read(tokens, 1):
                     return
@@ -177,7 +184,7 @@ class Lane:
                 self._refuse(error, began)
                 return
             if not pid:
-                self._become(order, values)
+                _become(self, fixed, order, given)
             table[pid_at] = pid
             _, status, usage = wait4(pid, 0)
             table[pid_at] = 0
@@ -198,59 +205,7 @@ class Lane:
         write(self.seat.output, f'awflow: the task could not be started: {error}\n'.encode() + self.marker)
         write(self.seat.mouth, _told(0, os.EX_OSERR << 8, _Nothing, began, 0))
 
-    def _become(self, order: dict[str, Any], values: tuple[object, ...] | None) -> NoReturn:
-        """All there is of the process of a task. The more is called here, the more pages it copies."""
-        status = 1
-        try:
-            setsid()
-            die_with_parent(self.me)
-            if self.seed is not None:
-                self.seed()
-            if values is None:
-                self._report(self.child.perform(order))
-            elif self._plainly(order, values):
-                self.table[self.at + SILENT] = 1
-            status = 0
-        except (Terminated, KeyboardInterrupt):
-            status = 128 + signal.SIGTERM
-        finally:
-            if len(sys.modules) > self.seat.modules:
-                self.seat.needs()
-                finish()
-            elif self.threads:
-                finish()
-            else:
-                atexit._run_exitfuncs()
-                flush()
-            os._exit(status)
-
-    def _plainly(self, order: dict[str, Any], values: tuple[object, ...]) -> bool:
-        """A task of which nothing but its function is to be performed here; whether there is nothing to be said of it.
-
-        Otherwise it is said as of any task: what has become of the function takes the function's place.
-        """
-        assert self.definition is not None, 'plain tasks have one'
-        me, failed, over = getpid(), None, False
-        result = None
-        try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
-            result = self.definition.function(*values)
-            over = True
-            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        except BaseException as error:  # noqa: BLE001
-            failed = error
-        if getpid() != me:  # forked by the function, and came back: it has nothing to report
-            sys.stdout.flush()
-            os._exit(failed is not None)
-        if failed is None and result is None and not self.alarm.rang and _are_there(order):
-            return True
-        if over and failed is not None:  # it was to end when all was done
-            failed, self.alarm.rang = None, False
-        self.definition.function = lambda *_: _again(failed, result)
-        self._report(self.child.perform(order))
-        return False
-
-    def _report(self, report: dict[str, Any]) -> None:
+    def report(self, report: dict[str, Any]) -> None:
         if not report:
             self.table[self.at + SILENT] = 1
             return
@@ -262,22 +217,83 @@ class Lane:
         self.table[self.at + SAYING] = 0
 
 
+def _become(lane: Lane, fixed: Fixed, order: dict[str, Any], given: Given | None) -> NoReturn:
+    """All there is of the process of a task. Every function called here and every name looked up is pages copied: few are."""
+    me, alarm, seed, function, modules, threads = fixed
+    status = 1
+    try:
+        setsid()
+        if quick_prctl(SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) or getppid() != me:
+            die_with_parent(me)
+        if seed is not None:
+            seed()
+        if given is None:
+            lane.report(lane.child.perform(order))
+        else:
+            _plainly(lane, alarm, function, order, given)
+        status = 0
+    except (Terminated, KeyboardInterrupt):
+        status = 128 + signal.SIGTERM
+    finally:
+        try:
+            if len(modules) > lane.seat.modules:
+                lane.seat.needs()
+                finish()
+            elif threads:
+                finish()
+            else:
+                _run_exitfuncs()
+                sys.stdout.flush()
+                sys.stderr.flush()
+                fflush(None)
+        except (OSError, ValueError, AttributeError):  # streams closed or replaced by the user's code
+            flush()
+        finally:
+            _exit(status)
+
+
+def _plainly(lane: Lane, alarm: Alarm, function: Callable[..., Any], order: dict[str, Any], given: Given) -> None:
+    """A task of which nothing but its function is to be performed here.
+
+    If there is more to say of it than that it succeeded, that is said as of any task: what has become of the function takes
+    the function's place.
+    """
+    values, outputs, directory = given
+    own, failed, result, over = getpid(), None, None, False
+    try:
+        let_in(signal.SIG_UNBLOCK, HEARD)
+        result = function(*values)
+        over = True
+    except BaseException as error:  # noqa: BLE001
+        failed = error
+    rang, alarm.rang = alarm.rang, True  # nobody hears it from here on
+    if getpid() != own:  # forked by the function, and came back: it has nothing to report
+        sys.stdout.flush()
+        _exit(failed is not None)
+    if over and result is None and not rang:
+        try:
+            chdir(directory)  # paths are relative to it, wherever the function went
+            for path in outputs:
+                if not is_small_file(path):  # which the driver digests
+                    break
+            else:
+                lane.table[lane.at + SILENT] = 1
+                return
+        except OSError:
+            pass
+    alarm.rang = rang
+    assert lane.definition is not None, 'plain tasks have one'
+    lane.definition.function = lambda *_: _again(failed, result)
+    lane.report(lane.child.perform(order))
+
+
 def _is_plain(definition: Definition, order: dict[str, Any]) -> bool:
     """Whether a task's process has nothing to do but to call its function."""
-    if definition.before or definition.after or order['inputs'] or order.get('lint') is not None:
+    if definition.before or definition.after or order['inputs'] or order.get('history') or order.get('lint') is not None:
         return False
     if not order.get('digested') or order.get('outputs') is None:
         return False
     return definition.array is None or type(definition.array.values) in QUICK
-
-
-def _are_there(order: dict[str, Any]) -> bool:
-    """Whether all outputs are small files, which the driver digests."""
-    try:
-        chdir(order['cwd'])  # paths are relative to it, wherever the function went
-    except OSError:
-        return False
-    return all(map(is_small_file, order['outputs']))
 
 
 def _again(failed: BaseException | None, result: object) -> object:
