@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from awflow.resources import Options
 
-WORK: Final = 0.05  # seconds of work for a lane
+WORK: Final = 0.1  # seconds of work for a lane
 MOST: Final = 64  # tasks of a lane
 SLOWER: Final = 0.3  # the weight of the latest task in what is typical, if it took longer
 FASTER: Final = 0.5  # if it did not: the first of all has waited for imports
