@@ -53,7 +53,7 @@ from awflow.backends.loading import filling
 from awflow.backends.processes import SET_PDEATHSIG, adopt_orphans, die_with_parent, kill_children
 from awflow.backends.surroundings import PARENT, set_variable, told_to_schedules
 from awflow.backends.table import BEGUN, FAILED, PID, SAYING, SILENT
-from awflow.backends.wire import LENGTH, pack
+from awflow.backends.wire import LENGTH, Unpacker, pack
 from awflow.backends.worker import Terminated
 from awflow.current import CURRENT
 from awflow.state.smallfiles import is_small_file
@@ -75,6 +75,7 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # as all that is here
 
+PIECE: Final = 1 << 16  # bytes of orders read at once
 WHOLE: Final = 4096  # bytes that a pipe takes whole or not at all
 let_in = signal.pthread_sigmask
 QUICK: Final = (range, list, tuple)  # whose elements are found without running code of the user's
@@ -108,13 +109,16 @@ class Lane:
         numpy = sys.modules.get('numpy.random')
         self.seed = None if numpy is None else numpy.seed
         self.journals: dict[str, int] = {}
+        self.messages = Unpacker()
+        self.portions: list[list[dict[str, Any]]] = []  # of orders, that have come and are not performed
 
     def live(self, orders: list[dict[str, Any]], common: Mapping[str, Any], parent: int) -> NoReturn:
         """All there is of this process."""
         status = 1
         try:
             self._settle(common, parent)
-            self._perform([self._ready(order, common) for order in orders])
+            while orders and self._perform([self._ready(order, common) for order in orders]):
+                orders = self._more()
             if self.clean:
                 self.seat.clean()
             status = 0
@@ -157,32 +161,41 @@ class Lane:
             self.journals[path] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         return self.journals[path]
 
-    def _perform(self, ready: list[Ready]) -> None:
-        """Fork, wait and tell, until there is no token any more. What is touched here is copied each time: little is."""
+    def _more(self) -> list[dict[str, Any]]:
+        """The orders that come next; none if those were all."""
+        while not self.portions:
+            data = read(self.seat.trough, PIECE)
+            if not data:
+                return []  # the driver is gone
+            self.portions += self.messages.feed(data)
+        return self.portions.pop(0)
+
+    def _perform(self, ready: list[Ready]) -> bool:
+        """Fork, wait and tell; False if that has to be all. What is touched here is copied each time: little is."""
         table, begun, pid_at, silent = self.table, self.at + BEGUN, self.at + PID, self.at + SILENT
         function = None if self.definition is None else self.definition.function
         fixed = self.me, self.alarm, self.seed, function, sys.modules, 'threading' in sys.modules
         output, mouth, tokens, marker, context = self.seat.output, self.seat.mouth, self.seat.tokens, self.marker, self.context
-        for n, (order, journal, line, told, given) in enumerate(ready, 1):
+        for n, (order, journal, line, told, given) in enumerate(ready, table[begun] + 1):
             try:
                 if not read(tokens, 1):
-                    return
-            except BlockingIOError:
-                return
+                    return False
+            except BlockingIOError:  # the driver has taken it back
+                return False
             if told is not None:
                 set_variable(PARENT, told)
             if context is not None:
                 context.order = order
             table[silent] = 0
             if write(journal, line) < len(line):
-                return
+                return False
             table[begun] = n
             began = time_ns()
             try:
                 pid = fork()
             except OSError as error:  # no more processes, no more memory
                 self._refuse(error, began)
-                return
+                return False
             if not pid:
                 _become(self, fixed, order, given)
             table[pid_at] = pid
@@ -199,7 +212,8 @@ class Lane:
             write(output, marker)
             write(mouth, _told(pid, status, usage, began, table[silent]))
             if not self.clean or (self.careful and (status or table[self.at + FAILED])):
-                return
+                return False
+        return True
 
     def _refuse(self, error: OSError, began: int) -> None:
         write(self.seat.output, f'awflow: the task could not be started: {error}\n'.encode() + self.marker)

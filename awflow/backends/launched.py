@@ -21,15 +21,18 @@ class Child:
 
     __slots__ = (
         'attempts',
+        'common',
         'deadline',
         'doom',
         'index',
         'lane',
         'log',
         'number',
+        'open',
         'paced',
         'peak',
         'pid',
+        'portion',
         'report',
         'share',
         'slot',
@@ -43,6 +46,9 @@ class Child:
         self.share = share
         self.paced = paced  # each attempt waits until the one before it is on record
         self.lane = lane  # each attempt has a process of its own
+        self.open = lane  # more may follow
+        self.portion = len(attempts)  # how many it was given last
+        self.common: Mapping[str, Any] = {}  # of its orders
         self.log: TaskLog | None = None  # once something was written
         self.index = 0
         self.pid = 0

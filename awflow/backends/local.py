@@ -10,6 +10,7 @@ from time import monotonic, time
 
 from awflow.attempt import completed
 from awflow.backends.budget import Budget, Share
+from awflow.backends.feeding import Feeding
 from awflow.backends.interrupt import Interrupt
 from awflow.backends.launched import Child, outcome_of, used
 from awflow.backends.meter import exact_memory_of, memory_of
@@ -52,6 +53,7 @@ class LocalBackend:
         self.size = slots
         self.slots = list(range(slots))
         self.pacing = Pacing()
+        self.feeding = Feeding(self)
         self.children: dict[int, Child] = {}
         self.queues: dict[int, deque[Row]] = {}  # tasks that may start, by job
         self.turns: list[int] = []  # the jobs that have such, a heap
@@ -124,31 +126,9 @@ class LocalBackend:
         self._start_ready()
         while self.frontier.ready:  # unchanged tasks made others ready: a loop, for a chain of them may be long
             self._start_ready()
-        while self.slots and self._unburden():
+        self.feeding.top_up()
+        while self.slots and self.feeding.unburden():
             self._start_ready()
-
-    def _unburden(self) -> bool:
-        """Let an idle slot have what a lane has not begun: nothing waits behind a slow task. Whether there was such."""
-        left, child = max(
-            ((len(c.attempts) - max(1, self.pool.begun(c.slot)), c) for c in self.children.values() if c.lane),
-            key=lambda found: found[0], default=(0, None),
-        )  # fmt: skip
-        if child is None or left < 1:
-            return False
-        share = self.budget.take(self.session.survey.subjects[child.number].job.options)
-        if share is None:
-            return False
-        self.budget.give_back(share)
-        return self._take_back(child, (left + 1) // 2)
-
-    def _take_back(self, child: Child, number: int) -> bool:
-        """Have a lane leave at most so many of its last tasks to others; whether it had not begun any of them."""
-        taken = self.pool.take_back(child.slot, number)
-        for attempt in reversed(child.attempts[len(child.attempts) - taken :]):
-            self.frontier.taken.discard(attempt.task)
-            self._queue(attempt.task, first=True)
-        del child.attempts[len(child.attempts) - taken :]
-        return taken > 0
 
     def _start_ready(self) -> None:
         while self.frontier.ready:
@@ -185,44 +165,64 @@ class LocalBackend:
     def _start(self, number: int, queue: deque[Row], share: Share) -> bool:
         """Start a process for the first tasks of a queue; False if all of them proved unchanged."""
         options = self.session.survey.subjects[number].job.options
+        lane = self.lane(number, queue)
+        attempts = self.prepared(queue, max(lane, options.batch))
+        if not attempts:
+            return False
+        slot = self.slots.pop()
+        paced = options.timelimit is not None or self._watches() or len(attempts) == 1
+        child = self.children[slot] = Child(slot, number, attempts, share, paced=paced, lane=lane > 1 and len(attempts) > 1)
+        self.running[number] = self.running.get(number, 0) + 1
+        gpus = ','.join(share.gpus) if options.gpus and share.gpus else None
+        child.common = self.session.common(attempts[0], gpus)
+        orders = self.orders(child, attempts)
+        self.display.started(attempts[0].name)
+        self.pool.launch(
+            slot, orders, share.cpus, common=child.common, paced=child.paced, lane=child.lane, careful=self.fail_fast
+        )
+        return True
+
+    def _watches(self) -> bool:
+        """Whether this process notes each start, because it wants to know what the task has found or can do it alone."""
+        return self.session.linter is not None or self.unwritten
+
+    def lane(self, number: int, queue: deque[Row]) -> int:
+        """How many of the tasks a lane gets, see Pacing."""
+        options = self.session.survey.subjects[number].job.options
+        return 1 if self._watches() else self.pacing.lane(number, options, len(queue), self.size)
+
+    def prepared(self, queue: deque[Row], most: int) -> list[Attempt]:
+        """What is to be run of the first tasks of a queue, none if all of them proved unchanged."""
         attempts: list[Attempt] = []
-        watched = self.session.linter is not None or self.unwritten
-        lane = 1 if watched else self.pacing.lane(number, options, len(queue), self.size)
-        while queue and len(attempts) < max(lane, options.batch):
+        while queue and len(attempts) < most:
             task = queue.popleft()
             attempt = self.session.prepare(task, self.retries.get(task, 0))
             if attempt is not None:
                 attempts.append(attempt)
-        if not attempts:
-            return False
-        if not self.session.holds():
+        if attempts and not self.session.holds():
             raise BackendError(
                 'this run has lost its claim: another run took its tasks, or the state was replaced',
                 'Run again when the other has ended.', run=self.session.run,
             )  # fmt: skip
-        slot = self.slots.pop()
-        paced = options.timelimit is not None or watched or len(attempts) == 1
-        child = self.children[slot] = Child(slot, number, attempts, share, paced=paced, lane=lane > 1 and len(attempts) > 1)
-        self.running[number] = self.running.get(number, 0) + 1
-        self._hand_over(child, share)
-        return True
+        return attempts
 
-    def _hand_over(self, child: Child, share: Share) -> None:
-        """Give a process its orders. What it does not note itself is noted before it starts."""
-        session, attempts = self.session, child.attempts
-        gpus = session.survey.subjects[child.number].job.options.gpus
-        common = session.common(attempts[0], ','.join(share.gpus) if gpus and share.gpus else None)
-        orders = [session.order(attempt, common, child.alone) for attempt in attempts]
+    def put_back(self, attempts: list[Attempt]) -> None:
+        """They have not begun, and may start elsewhere."""
+        for attempt in reversed(attempts):
+            self.frontier.taken.discard(attempt.task)
+            self._queue(attempt.task, first=True)
+
+    def orders(self, child: Child, attempts: list[Attempt]) -> list[dict[str, Any]]:
+        """The orders of a process. Starts that it does not note itself are noted before it starts."""
+        session = self.session
+        orders = [session.order(attempt, child.common, child.alone) for attempt in attempts]
         if child.paced:
             session.started(attempts[0])
         else:
             for attempt, order in zip(attempts, orders, strict=True):
                 session.starts_itself(attempt, order)
         session.write()
-        self.display.started(attempts[0].name)
-        self.pool.launch(
-            child.slot, orders, share.cpus, common=common, paced=child.paced, lane=child.lane, careful=self.fail_fast
-        )
+        return orders
 
     def _log(self, child: Child) -> TaskLog:
         attempt = child.attempt
@@ -266,7 +266,7 @@ class LocalBackend:
         child.report = None
         if child.lane:
             child.peak = child.pid = 0
-        if child.index == len(child.attempts):  # a lane ends when the last of them has
+        if child.index == len(child.attempts):  # of a lane, for now
             return
         self.display.started(child.attempt.name)
         if child.paced:
@@ -378,7 +378,7 @@ class LocalBackend:
         self._drop()
         for child in self.children.values():
             if child.index == len(child.attempts):
-                continue  # a lane that ends
+                continue  # a lane that performs nothing
             if child.doom is None:
                 self._end(child, 'cancelled', 'Cancelled', f'stopped by {self.interrupt.name}', monotonic())
             if hard:
@@ -386,9 +386,7 @@ class LocalBackend:
                 self.pool.signal(child.slot, signal.SIGKILL)
 
     def _drop(self) -> None:
-        for child in self.children.values():
-            if child.lane:
-                self._take_back(child, len(child.attempts))
+        self.feeding.close_all()
         self.frontier.give_up()
         for queue in self.queues.values():
             self.frontier.taken.difference_update(queue)  # a retry that will not be

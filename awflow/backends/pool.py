@@ -230,6 +230,19 @@ class Pool:
         """How many of the slot's orders have begun."""
         return self._table[WORDS * slot + BEGUN]
 
+    def hungry(self, slot: int) -> bool:
+        """Whether a lane has taken all orders that it was given."""
+        return self._seats[slot].hungry()
+
+    def more(self, slot: int, orders: list[dict[str, Any]]) -> bool:
+        """Gives further orders to a lane that is hungry; False if they are too many at once."""
+        return self._seats[slot].more(orders)
+
+    def enough(self, slot: int) -> None:
+        """Lets a lane end when it has performed its orders: it waits for more until it is told."""
+        if slot in self._seats:
+            self._seats[slot].more([])
+
     def take_back(self, slot: int, number: int) -> int:
         """Takes at most so many orders from the end of a lane, and says how many: those that it has not begun."""
         seat = self._seats.get(slot)

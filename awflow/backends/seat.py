@@ -27,20 +27,20 @@ ON_DEMAND: Final = (  # what some tasks import; loaded here once the first of th
 class Seat(Place):
     """A slot as its child sees it."""
 
-    __slots__ = ('at', 'began', 'ear', 'journal', 'modules', 'mouth', 'output', 'path', 'table', 'tokens')
+    __slots__ = ('at', 'began', 'ear', 'journal', 'modules', 'mouth', 'output', 'path', 'table', 'tokens', 'trough')
 
     def __init__(self, slot: int, table: memoryview[int], output: int, mouth: int) -> None:
         self.at = slot * WORDS
         self.table = table
         self.output, self.mouth = output, mouth
         self.ear = -1  # of those that wait to go on
-        self.tokens = -1  # of orders that a lane may begin
+        self.tokens = self.trough = -1  # of orders that a lane may begin, and further ones
         self.journal, self.path = -1, ''
         self.began = 0.0
         self.modules = 0  # how many were loaded before the fork
 
     def close(self) -> None:
-        for descriptor in (self.output, self.mouth, self.ear, self.tokens):
+        for descriptor in (self.output, self.mouth, self.ear, self.tokens, self.trough):
             if descriptor >= 0:
                 os.close(descriptor)
 

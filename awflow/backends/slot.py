@@ -8,7 +8,7 @@ from collections import deque
 
 from awflow.backends.events import Began, Ended, Event, Reported, Wrote
 from awflow.backends.table import BEGUN, PID, SILENT, WORDS
-from awflow.backends.wire import Unpacker
+from awflow.backends.wire import Unpacker, pack
 from awflow.backends.worker import USUAL, full
 
 TYPE_CHECKING = False
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
     from awflow.backends.pool import Zygote
 
+GETPIPE_SZ: Final = 1032  # F_GETPIPE_SZ, which not every Python names
+PAGE: Final = 4096  # bytes, of which a pipe is made
 PIECE: Final = 1 << 18  # bytes of output per look: tasks that write a lot take turns
 
 
 class Slot:
     """A place for one process after the other that performs orders, as seen from here."""
+
+    room: int  # bytes of orders that a lane may be given at once
 
     def __init__(self, number: int, table: memoryview[int], home: Zygote) -> None:
         self.number = number
@@ -33,6 +37,7 @@ class Slot:
         self.channel, mouth = os.pipe2(os.O_CLOEXEC)
         self.go = -1  # the end of a pipe by which batches are let go on, once one is to wait
         self.tokens = self.mint = -1  # both ends of a pipe with a token for each order that a lane has not begun
+        self.trough = self.feed = -1  # both ends of a pipe with further orders of a lane
         os.set_blocking(self.output, False)
         os.set_blocking(self.channel, False)
         home.post({'seat': number}, [output, mouth])
@@ -61,9 +66,27 @@ class Slot:
         """Tokens for so many orders."""
         if self.mint < 0:
             self.tokens, self.mint = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-            self.home.post({'tokens': self.number}, [os.dup(self.tokens)])
-        _read(self.tokens, PIECE)  # those of a lane that died
+            self.trough, self.feed = os.pipe2(os.O_CLOEXEC)
+            self.room = _capacity(self.feed) - PAGE  # the last is for what ends a lane
+            self.home.post({'tokens': self.number}, [os.dup(self.tokens), os.dup(self.trough)])
+        _read(self.tokens, PIECE)  # what a lane that died has left
+        while left := waiting(self.trough):
+            os.read(self.trough, left)
         os.write(self.mint, b'.' * number)
+
+    def hungry(self) -> bool:
+        """Whether a lane has taken all orders that it was given."""
+        return not waiting(self.trough)
+
+    def more(self, orders: list[dict[str, Any]]) -> bool:
+        """Further orders for a lane that is hungry, or none to let it end; False if they are more than fits."""
+        data = pack(orders)
+        if orders and len(data) > self.room:
+            return False
+        self.orders += len(orders)
+        os.write(self.mint, b'.' * len(orders))  # before it may look for them
+        os.write(self.feed, data)
+        return True
 
     def take_back(self, number: int) -> int:
         """Take at most so many orders from a lane, the last ones; how many those are. It will not begin them."""
@@ -175,7 +198,7 @@ class Slot:
             yield Reported(self.number, self.n, full(report))
 
     def close(self) -> None:
-        for descriptor in (self.output, self.channel, self.go, self.tokens, self.mint):
+        for descriptor in (self.output, self.channel, self.go, self.tokens, self.mint, self.trough, self.feed):
             if descriptor >= 0:
                 os.close(descriptor)
 
@@ -186,6 +209,13 @@ def _read(descriptor: int, size: int) -> bytes:
         return os.read(descriptor, size)
     except BlockingIOError:
         return b''
+
+
+def _capacity(descriptor: int) -> int:
+    """How many bytes a pipe may hold: few for a user who has many of them."""
+    from fcntl import fcntl
+
+    return fcntl(descriptor, GETPIPE_SZ)
 
 
 def _but_a_piece(text: bytes, marker: bytes) -> tuple[bytes, bytes]:

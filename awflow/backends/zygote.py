@@ -21,7 +21,7 @@ become children of the zygote at the moment it dies; and any child of the zygote
 a leftover. A task that ends in good order looks after that itself and says so in the table, which saves the look at /proc.
 
     from the driver   {load: path}   {seat: slot} + 2 descriptors   {ear: slot} + 1   {common: n, fields}
-                      {tokens: slot} + 1   {launch: slot, orders: [...], common: n, marker, lane, careful}
+                      {tokens: slot} + 2   {launch: slot, orders: [...], common: n, marker, lane, careful}
                       {signal: slot, number: n}
     to the driver     [slot, status, user, system, rss, whether its pipes may be used again]
 
@@ -180,7 +180,8 @@ class Zygote:
         elif 'ear' in message:
             self.seats[message['ear']].ear = self._descriptor()
         elif 'tokens' in message:
-            self.seats[message['tokens']].tokens = self._descriptor()
+            seat = self.seats[message['tokens']]
+            seat.tokens, seat.trough = self._descriptor(), self._descriptor()
         else:
             self._load(message['load'])
 

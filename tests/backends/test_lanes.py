@@ -33,6 +33,7 @@ def launch(bench, request):
         ]  # fmt: skip
         bench._current[0] = 0
         bench.pool.launch(0, orders, 1, lane=True, careful=careful)
+        bench.pool.enough(0)
 
     return launched
 
@@ -266,6 +267,7 @@ def test_an_order_of_a_lane_whose_start_cannot_be_noted_does_not_begin(bench):
     bench.load(bench.define('def f(i): print("ran", i)', array=2))
     orders = [bench.order(task=str(n), position=n, journal='/nowhere/j', line='{}') for n in range(2)]
     bench.pool.launch(0, orders, 1, lane=True)
+    bench.pool.enough(0)
     exited = over(bench)
     assert (exited.begun, bench.reports) == (0, {})
     assert not bench.output
