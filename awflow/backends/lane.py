@@ -49,12 +49,12 @@ from time import time_ns
 
 from awflow.backends.child import HEARD, Child, finish, flush, write_all
 from awflow.backends.libc import fflush, quick_prctl
-from awflow.backends.loading import filling
+from awflow.backends.loading import filling, load_on_demand
 from awflow.backends.processes import SET_PDEATHSIG, adopt_orphans, die_with_parent, kill_children
 from awflow.backends.surroundings import PARENT, set_variable, told_to_schedules
-from awflow.backends.table import BEGUN, FAILED, PID, SAYING, SILENT
+from awflow.backends.table import BEGUN, FAILED, NEEDED, PID, SAYING, SILENT
 from awflow.backends.wire import LENGTH, Unpacker, pack
-from awflow.backends.worker import Terminated
+from awflow.backends.worker import Terminated, show
 from awflow.current import CURRENT
 from awflow.state.smallfiles import is_small_file
 
@@ -100,6 +100,7 @@ class Lane:
         self.marker = marker
         self.careful = careful  # ends after a task that did not succeed
         self.clean = True  # nothing is left behind
+        self.loaded = 0  # as the table names modules
         self.me = getpid()
         try:
             self.definition: Definition | None = load()
@@ -122,8 +123,10 @@ class Lane:
             if self.clean:
                 self.seat.clean()
             status = 0
-        except OSError:  # the driver is gone, or a system call was refused that nothing can be done without
-            pass
+        except BrokenPipeError:
+            pass  # the driver is gone
+        except Exception as error:  # noqa: BLE001  a call was refused without which nothing can be done
+            show(error)
         finally:
             os._exit(status)
 
@@ -172,7 +175,8 @@ class Lane:
 
     def _perform(self, ready: list[Ready]) -> bool:
         """Fork, wait and tell; False if that has to be all. What is touched here is copied each time: little is."""
-        table, begun, pid_at, silent = self.table, self.at + BEGUN, self.at + PID, self.at + SILENT
+        table, begun, pid_at = self.table, self.at + BEGUN, self.at + PID
+        silent, needed = self.at + SILENT, self.at + NEEDED
         function = None if self.definition is None else self.definition.function
         fixed = self.me, self.alarm, self.seed, function, sys.modules, 'threading' in sys.modules
         output, mouth, tokens, marker, context = self.seat.output, self.seat.mouth, self.seat.tokens, self.marker, self.context
@@ -206,14 +210,22 @@ class Lane:
                 self.clean = kill_children()
             except ChildProcessError:  # it left none behind
                 pass
-            if status and table[self.at + SAYING]:
+            if table[self.at + SAYING]:
                 _die_like(status)
+            if table[needed] != self.loaded:
+                self._load(table[needed])
             set_blocking(output, True)  # the task may have done as it liked with it
             write(output, marker)
             write(mouth, _told(pid, status, usage, began, table[silent]))
             if not self.clean or (self.careful and (status or table[self.at + FAILED])):
                 return False
         return True
+
+    def _load(self, needed: int) -> None:
+        """What the last task had to load is here for the next ones."""
+        self.loaded = needed
+        load_on_demand(needed)
+        self.seat.modules = len(sys.modules)
 
     def _refuse(self, error: OSError, began: int) -> None:
         write(self.seat.output, f'awflow: the task could not be started: {error}\n'.encode() + self.marker)

@@ -1,10 +1,12 @@
 """The driver's end of the tasks: slots to launch into, and events that come back.
 
 The driver may be a notebook with threads of its own, so it forks nothing: zygotes do (see zygote.py), one per number
-of threads that tasks use. Each launch makes a pipe for the task's output and a socket for its reports, new ones so
-that nothing which outlives a task could write into the next one's. Order across descriptors comes from what the child
-does: it announces an order before the first output of it and reports after the last, so output that is read before
-the announcement waits for it, and a report waits until the pipe holds nothing older.
+of threads that tasks use. Each slot has a pipe for output and one for reports, which are renewed when something may be left
+that writes to them. Order across descriptors comes from what the child does: it notes in the table that an order begins
+before the first output of it and reports after the last, so a report waits until the pipe holds nothing older. Where orders
+follow each other by themselves (in batches and lanes) a marker in the output tells where one's ends, and the pipes are looked
+at from time to time. A lane, which forks a process for each order, is given more while it works, and what it has not begun can
+be taken back (see lane.py).
 """
 
 from __future__ import annotations
