@@ -123,9 +123,9 @@ class Lane:
             if self.clean:
                 self.seat.clean()
             status = 0
-        except BrokenPipeError:
-            pass  # the driver is gone
-        except Exception as error:  # noqa: BLE001  a call was refused without which nothing can be done
+        except OSError:
+            pass  # the driver is gone, or finds itself what cannot be done here
+        except Exception as error:  # noqa: BLE001  a mistake here
             show(error)
         finally:
             os._exit(status)

@@ -168,6 +168,9 @@ class Slot:
                 yield Reported(self.number, self.n, full(told))
             self.n, self.announced = self.n + 1, False
         if len(self.parts) == 1:
+            yield from self.announce()
+            if self.lane and not self.announced:
+                return  # it is told with its order
             text, self.parts[0] = _but_a_piece(self.parts[0], self.marker)
             yield from self._written(text)
         else:
