@@ -82,7 +82,7 @@ if not run.executed:
 ARRAY = """
 @ensure(lambda i: os.path.exists('made'))
 @outputs('{i}.txt')
-@job(array=80)
+@job(array=100)
 def each(i): open(f'{i}.txt', 'w').close()
 
 use.after(each)

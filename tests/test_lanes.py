@@ -221,6 +221,47 @@ def test_orders_too_long_for_a_lane_under_way_reach_another(workspace: Workspace
     assert workspace.again() == []
 
 
+def test_what_tasks_of_lanes_read_and_write_is_on_record_as_that_of_any_task(workspace: Workspace) -> None:
+    for i in range(150):
+        workspace.write(f'in/{i}', f'text {i}')
+    workspace.script(
+        NOTE
+        + """
+    @ensure(lambda i: i != 120)
+    @inputs('in/{i}')
+    @outputs('out/{i}')
+    @job(array=range(75, 150))
+    def checked(i): made(i)
+    @inputs('in/{i}')
+    @outputs('out/{i}')
+    @job(array=75)
+    def plain(i): made(i)
+    def made(i):
+        note(i)
+        if i in (50, 100): return
+        text = open(f'in/{i}').read()
+        if i in (60, 110): open(f'in/{i}', 'a').write('more')
+        open(f'out/{i}', 'w').write(text.upper())
+    os.makedirs('out', exist_ok=True)
+    schedule(plain, checked, workers=1, check=False)
+    """
+    )
+    ran = workspace.run()
+    assert max(Counter(parent for _, _, parent in notes(workspace)).values()) > 10, 'lanes'
+    names = {i: f'{"plain" if i < 75 else "checked"}[{i}]' for i in range(150)}
+    assert sorted(ran.failed) == sorted(names[i] for i in (50, 100, 120))
+    for i, name in names.items():
+        record = workspace.attempts()[name]
+        assert f'input in/{i}' in record.own, name
+        assert bool(record.outputs) == (i not in (50, 100, 120)), name
+        assert bool(record.inputs_changed) == (i in (60, 110)), name
+    digests = {record.outputs[f'out/{i}'][0] for i, name in names.items() if (record := workspace.attempts()[name]).outputs}
+    assert len(digests) == 147
+    workspace.write('in/30', 'other')
+    workspace.remove('out/80')
+    assert sorted(workspace.run().executed) == sorted(names[i] for i in (30, 50, 60, 80, 100, 110, 120))
+
+
 @pytest.mark.parametrize('option', ['memory="1G"', 'timelimit=60', 'throttle=1'])
 def test_tasks_that_must_be_watched_are_forked_one_by_one(workspace: Workspace, option: str) -> None:
     workspace.script(

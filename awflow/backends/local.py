@@ -301,7 +301,7 @@ class LocalBackend:
     def _conclude(self, child: Child, usage: dict[str, Any], status: int) -> None:
         """Record the attempt under way, which has ended, and try again if it may."""
         attempt = child.attempt
-        if len(child.attempts) == 1 and child.report is not None:
+        if child.alone and child.report is not None:
             subject = self.session.subject(attempt.task)
             child.report, said = completed(attempt, subject, self.session.survey, child.report)
             for line in said:
