@@ -85,6 +85,7 @@ ARRAY = """
 @job(array=100)
 def each(i): open(f'{i}.txt', 'w').close()
 
+each.after(make)
 use.after(each)
 """
 
