@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from awflow.resources import Options
 
 WORK: Final = 0.1  # seconds of work for a lane
+LEAST: Final = 4  # tasks for which a lane is worth its start
 MOST: Final = 64  # tasks of a lane
 SLOWER: Final = 0.3  # the weight of the latest task in what is typical, if it took longer
 FASTER: Final = 0.5  # if it did not: the first of all has waited for imports
@@ -37,4 +38,5 @@ class Pacing:
             return 1
         if options.timelimit is not None or options.memory is not None:
             return 1
-        return max(1, min(MOST, int(WORK / max(typical, 1e-6)), waiting // slots))
+        size = min(MOST, int(WORK / max(typical, 1e-6)), waiting // slots)
+        return size if size >= LEAST else 1
