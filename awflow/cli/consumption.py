@@ -1,11 +1,13 @@
 """What the tasks of a job used beside what it asked for, and what to ask for next time.
 
-The last attempts that ended count, of all tasks but those that were adopted. The rule for next time:
+All attempts that ended count, as far as the state tells of them, of all tasks but those that were adopted. The rule for
+next time:
 
     memory     1.2 times the greatest peak, rounded up to 1, 1.5, 2, 3, 4, 6, 8, 12, ... GB (below: 64, 128, 192, ... MB);
-               at least twice what was asked for if a task failed for want of memory, since how much it needs is not known
+               at least twice what was asked for where an attempt failed for want of memory, since how much it needs is not
+               known, unless the task has succeeded since with more
     timelimit  1.5 times the longest, rounded up to a minute (below 10 minutes), 5 minutes (below an hour) or half an hour;
-               at least twice what was asked for if a task reached its limit
+               at least twice what was asked for where an attempt reached its limit, likewise
     cpus       the cpus that were busy on average in 95 % of the tasks, rounded up from 0.2 above a whole number; never
                more than what was asked for: a task does not use what it was not given
 
@@ -14,24 +16,21 @@ Tasks that ended in another way than with success count for memory and time only
 
 from __future__ import annotations
 
-from itertools import compress
 from math import ceil
 
-from awflow.state import blocks
-from awflow.state.table import OUTCOMES
+from awflow.cli.figures import Figures
+from awflow.cli.runs import Runs, asked_by
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
     from typing import Any, Final
 
     from awflow.cli.selection import Selection
     from awflow.state.rows import Rows
 
-NUMBERS: Final = ('started', 'ended', 'user', 'system', 'rss', 'pid')
 SPARE_MEMORY, SPARE_TIME, IDLE = 1.2, 1.5, 0.2
 MIB: Final = 2**20
-WANTING: Final = 'MemoryLimit'  # the type of the error of a task that failed for want of memory
 
 
 class Quantity:
@@ -66,17 +65,33 @@ class Consumption:
         self.workflow = selection.workflow.name
         self.job = selection.job
         rows = selection.workflow.state.rows(selection.job)
-        wanted = _wanted(selection, rows)
-        found = _Figures()
+        runs = Runs(selection.workflow.store)
+        self.asked = _asked(selection.job, rows, runs)
+        self.tasks = self.attempts = self.timeouts = self.short_of_memory = 0
+        self.cpu_seconds = 0.0
+        self.reserved: float | None = None
+        self._least_memory = self._least_time = 0.0  # MiB and seconds
+        self.seconds = self.memory = self.cpus = Quantity(())
         if rows is not None:
-            found.add(rows, wanted)
-        self.tasks = len(found.seconds)
+            self._figure(Figures(rows, _wanted(selection, rows), lambda run: asked_by(runs.of(run), selection.job)))
+
+    def _figure(self, found: Figures) -> None:
+        self.tasks, self.attempts = found.tasks, found.attempts
         self.seconds, self.memory, self.cpus = Quantity(found.seconds), Quantity(found.memory), Quantity(found.cpus)
-        self.timeouts = found.timeouts
-        self.short_of_memory = _short(rows, wanted) if rows is not None else 0
-        self.asked = _asked(selection, rows)
+        self.timeouts, self._least_time = found.time_short.count, 2 * found.time_short.most
+        self.short_of_memory, self._least_memory = found.memory_short.count, 2 * found.memory_short.most / MIB
         self.cpu_seconds = found.computed
         self.reserved = found.metered * float(self.asked.get('cpus', 1)) if self.asked is not None else None
+
+    @property
+    def more_memory(self) -> bool:
+        """Whether what was asked for was too little, and no success since says what is enough."""
+        return bool(self._least_memory)
+
+    @property
+    def more_time(self) -> bool:
+        """The same of the time limit."""
+        return bool(self._least_time)
 
     def next_time(self) -> dict[str, Any]:
         """What to ask for: as @job takes it, but numbers (MiB, seconds). Empty if nothing is known."""
@@ -86,14 +101,12 @@ class Consumption:
             return found
         cpus = int(asked.get('cpus', 1))
         found['cpus'] = cpus if self.cpus.p95 is None else min(max(ceil(self.cpus.p95 - IDLE), 1), cpus)
-        if self.memory.max:
-            needed = self.memory.max * SPARE_MEMORY / MIB
-            found['memory'] = _memory_step(max(needed, 2.0 * asked.get('memory', 0) if self.short_of_memory else 0.0))
+        if self.memory.max or self._least_memory:
+            found['memory'] = _memory_step(max((self.memory.max or 0.0) * SPARE_MEMORY / MIB, self._least_memory))
         if asked.get('gpus'):
             found['gpus'] = asked['gpus']
         if self.seconds.max is not None:
-            needed = self.seconds.max * SPARE_TIME
-            found['timelimit'] = _time_step(max(needed, 2.0 * asked.get('timelimit', 0) if self.timeouts else 0.0))
+            found['timelimit'] = _time_step(max(self.seconds.max * SPARE_TIME, self._least_time))
         return found
 
     def decorator(self) -> str:
@@ -105,7 +118,8 @@ class Consumption:
     def to_dict(self) -> dict[str, Any]:
         """For JSON: seconds, bytes; what is asked for as noted with the run (memory in MiB)."""
         return {
-            'workflow': self.workflow, 'job': self.job, 'tasks': self.tasks, 'seconds': self.seconds.to_dict(),
+            'workflow': self.workflow, 'job': self.job, 'tasks': self.tasks, 'attempts': self.attempts,
+            'seconds': self.seconds.to_dict(),
             'cpus': self.cpus.to_dict(), 'memory_bytes': self.memory.to_dict(), 'timeouts': self.timeouts,
             'short_of_memory': self.short_of_memory, 'cpu_seconds': round(self.cpu_seconds, 3),
             'cpu_seconds_reserved': _rounded(self.reserved), 'asked': self.asked, 'next': self.next_time(),
@@ -123,66 +137,8 @@ def _wanted(selection: Selection, rows: Rows | None) -> Collection[int] | None:
     return {row for key in selection.keys if (row := rows.row(key)) is not None}
 
 
-class _Figures:
-    """What every task that ended used; `metered` are the seconds of those whose `computed` seconds are known."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self.cpus: list[float] = []
-        self.memory: list[float] = []
-        self.timeouts = 0
-        self.computed = self.metered = 0.0
-
-    def add(self, rows: Rows, wanted: Collection[int] | None) -> None:
-        """Those of these rows, of all if `wanted` is None; rows by the hundred thousand as columns."""
-        timeout = OUTCOMES.index('timeout')
-        if rows.base is not None:
-            columns: Iterator[Any] = zip(rows.base.outcome, *blocks.numbers(rows.base, NUMBERS), strict=True)
-            if rows.over or wanted is not None:
-                columns = compress(columns, (_counts(row, rows, wanted) for row in range(rows.base.count)))
-            for code, started, ended, user, system, rss, pid in columns:
-                if pid is not None and ended is not None:
-                    self.timeouts += code == timeout
-                    self._add(ended if started is not None else 0.0, user, system, rss)
-        for row, record in rows.over.items():
-            if record.pid and record.ended and (wanted is None or row in wanted):
-                self.timeouts += record.outcome == 'timeout'
-                self._add(record.ended - record.started, record.user or None, record.system or None, record.rss or None)
-
-    def _add(self, seconds: float, user: float | None, system: float | None, peak: float | None) -> None:
-        if seconds < 0.0:
-            seconds = 0.0  # clocks are set back at times
-        self.seconds.append(seconds)
-        if user is not None or system is not None:
-            computed = (user or 0.0) + (system or 0.0)
-            self.computed += computed
-            self.metered += seconds
-            if seconds:
-                self.cpus.append(computed / seconds)
-        if peak is not None:
-            self.memory.append(peak)
-
-
-def _counts(row: int, rows: Rows, wanted: Collection[int] | None) -> bool:
-    return row not in rows.over and (wanted is None or row in wanted)
-
-
-def _short(rows: Rows, wanted: Collection[int] | None) -> int:
-    """How many tasks failed for want of memory."""
-    found = {row for row, record in rows.over.items() if (record.error or {}).get('type') == WANTING}
-    if rows.base is not None:
-        failed = OUTCOMES.index('failed')
-        rest = [row for row, code in enumerate(rows.base.outcome) if code == failed and row not in rows.over]
-        for row, error in blocks.members(rows.base, 'error', WANTING, rest):
-            if isinstance(error, dict) and error.get('type') == WANTING:
-                found.add(row)
-    return len(found if wanted is None else found.intersection(wanted))
-
-
-def _asked(selection: Selection, rows: Rows | None) -> dict[str, Any] | None:
+def _asked(job: str, rows: Rows | None, runs: Runs) -> dict[str, Any] | None:
     """As the run noted that executed tasks of the job last."""
-    from awflow.cli.runs import asked_by, facts_of
-
     if rows is None or not len(rows):
         return None
     newest = {rows.generation(row): row for row in rows.over}
@@ -192,7 +148,7 @@ def _asked(selection: Selection, rows: Rows | None) -> dict[str, Any] | None:
         newest.setdefault(best, list(generations).index(best))
     for number in sorted(newest, reverse=True):
         run = rows.record(newest[number]).run
-        asked = asked_by(facts_of(selection.workflow.store, run), selection.job) if run else None
+        asked = asked_by(runs.of(run), job) if run else None
         if asked is not None:
             return asked
     return None

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 def usage(selectors: Sequence[str], failed: bool, crashed: bool, as_json: bool, root: str, workflow: str | None) -> None:
     """Show time, cpus and memory that the tasks of each job used, beside what it asked for, and what to ask for next time.
 
-    The last attempts that ended count. To be asked for are 1.2 times the greatest memory, 1.5 times the longest time,
-    both rounded up, and the cpus that 95 % of the tasks kept busy; twice what was asked for where that was too little.
+    All attempts that ended count, and for cpus the last of each task. To be asked for are 1.2 times the greatest memory,
+    1.5 times the longest time, both rounded up, and the cpus that 95 % of the tasks kept busy; at least twice what was asked
+    for where an attempt failed because that was too little, unless its task has succeeded since with more.
 
     Exit status: 0 if something is on record, 1 if not.
     """
@@ -60,8 +61,9 @@ def _print_job(out: Console, used: Consumption, named: bool) -> None:
     from awflow.cli.units import duration
 
     tasks = '1 task' if used.tasks == 1 else f'{used.tasks} tasks'
+    tasks += f', {used.attempts} attempts' if used.attempts > used.tasks else ''
     where = f' of {visible(used.workflow)}' if named else ''
-    share = f', {100 * used.cpu_seconds / used.reserved:.0f} % of what was reserved' if used.reserved else ''
+    share = f', {100 * used.cpu_seconds / used.reserved:.0f} % of that reserved' if used.reserved else ''
     computed = f', {duration(used.cpu_seconds)} of computing{share}' if used.cpu_seconds else ''
     out.print(f'{visible(used.job)}{where}  {tasks}{computed}', style='bold', soft_wrap=True)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style='dim')
@@ -95,8 +97,16 @@ def _spelled(quantity: Quantity, spell: object) -> tuple[str, str, str]:
 
 def _warnings(used: Consumption) -> Iterator[str]:
     if used.short_of_memory:
-        yield f'{used.short_of_memory} failed for want of memory: twice what was asked for'
+        yield f'{_counted(used.short_of_memory)} failed for want of memory{_doubled(used.more_memory)}'
     if used.timeouts:
-        yield f'{used.timeouts} reached the time limit: twice what was asked for'
+        yield f'{_counted(used.timeouts)} reached the time limit{_doubled(used.more_time)}'
     if used.asked is None:
         yield 'what was asked for is not on record: its run was made by an earlier awflow, or its file is gone'
+
+
+def _counted(attempts: int) -> str:
+    return '1 attempt' if attempts == 1 else f'{attempts} attempts'
+
+
+def _doubled(more: bool) -> str:
+    return ': twice what was asked for' if more else '; with more it succeeded since'

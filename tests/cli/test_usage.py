@@ -29,9 +29,11 @@ def test_json_tells_seconds_and_bytes(study: Path, awflow: Any) -> None:
     assert told['tasks'] == 60
     assert told['asked'] == {'cpus': 4, 'memory': 8192, 'timelimit': 7200.0}
     assert told['cpus'] == {'p50': 0.95, 'p95': 0.95, 'max': 0.95}
-    assert 2.6 * GIB < told['memory_bytes']['p50'] <= told['memory_bytes']['p95'] <= told['memory_bytes']['max'] < 3.3 * GIB
+    assert told['attempts'] == 61
+    assert 2.6 * GIB < told['memory_bytes']['p50'] <= told['memory_bytes']['p95'] < 3.3 * GIB
+    assert told['memory_bytes']['max'] == 8 * GIB  # of an attempt that failed for want of it, before its task succeeded
     assert told['cpu_seconds_reserved'] == pytest.approx(told['cpu_seconds'] * 4 / 0.95)
-    assert told['next'] == {'cpus': 1, 'memory': 4096, 'timelimit': 1800}
+    assert told['next'] == {'cpus': 1, 'memory': 16384, 'timelimit': 1800}
 
 
 def test_what_it_says_to_write_is_what_job_takes(study: Path, awflow: Any) -> None:
@@ -90,8 +92,98 @@ def test_who_ran_out_of_memory_or_time_is_to_ask_for_twice_as_much(tmp_path: Pat
     )  # fmt: skip
     shown = awflow('usage', cwd=tmp_path).out
     assert "next time  @job(cpus=2, memory='8GB', timelimit='0:20:00')" in shown
-    assert '1 failed for want of memory: twice what was asked for' in shown
-    assert '1 reached the time limit: twice what was asked for' in shown
+    assert '1 attempt failed for want of memory: twice what was asked for' in shown
+    assert '1 attempt reached the time limit: twice what was asked for' in shown
+
+
+def attempted(directory: Path, *runs: tuple[dict[str, float], list[dict[str, Any]]]) -> Store:
+    """Runs of the one task of a job, each with what it asked for and its attempts."""
+    store = Store(str(directory / '.awflow'), 'flow')
+    for number, (asked, attempts) in enumerate(runs):
+        run = f'r{number}'
+        grant = store.publish(run=run, expected=store.read(), tasks={'fit': ['-']})
+        assert grant is not None
+        usual: dict[str, Any] = {'job': 'fit', 'task': '-', 'generation': grant.number, 'run': run, 'host': 'n1', 'pid': 7}
+        for retry, fields in enumerate(attempts):
+            attempt = {
+                'id': f'{number}{retry}' * 16,
+                'attempt': (0, retry),
+                'started': 1000.0,
+                'outcome': 'succeeded',
+                **fields,
+            }
+            grant.journal.append([Record(**usual | {'final': retry == len(attempts) - 1} | attempt).to_dict()])
+        Path(store.layout.run_file(run)).write_text(json.dumps({'run': run, 'asked': [[asked, ['fit']]]}))
+        store.finish(run)
+    return store
+
+
+WANTING = {'outcome': 'failed', 'error': {'type': 'MemoryLimit', 'line': 'much'}}
+
+
+@pytest.mark.parametrize('folded', [False, True])
+def test_attempts_before_the_last_count_too(tmp_path: Path, awflow: Any, folded: bool) -> None:
+    store = attempted(
+        tmp_path,
+        ({'cpus': 1, 'memory': 1024, 'timelimit': 600.0}, [
+            {'ended': 1500.0, 'rss': 900 * 2**20, 'outcome': 'failed'}, {'ended': 1300.0, 'rss': 600 * 2**20, 'outcome': 'failed'},
+        ]),
+        ({'cpus': 1, 'memory': 1024, 'timelimit': 600.0}, [{'ended': 1010.0, 'user': 9.0, 'rss': 200 * 2**20}]),
+    )  # fmt: skip
+    if folded:
+        store.compact(force=True)
+    (told,) = json.loads(awflow('usage', '--json', cwd=tmp_path).out)
+    assert (told['tasks'], told['attempts']) == (1, 3)
+    assert told['seconds'] == {'p50': 300.0, 'p95': 500.0, 'max': 500.0}
+    assert told['memory_bytes'] == {'p50': 600 * 2**20, 'p95': 900 * 2**20, 'max': 900 * 2**20}
+    assert told['cpu_seconds'] == 9.0
+    assert told['next'] == {'cpus': 1, 'memory': 1536, 'timelimit': 900}
+    assert '1 task, 3 attempts' in awflow('usage', cwd=tmp_path).lines[0]
+
+
+@pytest.mark.parametrize('folded', [False, True])
+@pytest.mark.parametrize(
+    ('later', 'advised', 'said'),
+    [
+        ({'memory': 1024}, 2048, 'twice what was asked for'),
+        ({'memory': 4096}, 2048, 'with more it succeeded since'),  # 1.2 times the peak of that
+        ({}, 2048, 'with more it succeeded since'),  # no limit at all
+    ],
+)
+def test_an_attempt_short_of_memory_is_covered_until_its_task_succeeds_with_more(
+    tmp_path: Path, awflow: Any, folded: bool, later: dict[str, float], advised: int, said: str
+) -> None:
+    peak = 1600 * 2**20 if later != {'memory': 1024} else 800 * 2**20
+    store = attempted(
+        tmp_path,
+        ({'cpus': 1, 'memory': 1024}, [{'ended': 1010.0, 'rss': 1024 * 2**20, **WANTING}]),
+        ({'cpus': 1, **later}, [{'ended': 1010.0, 'rss': peak}]),
+    )
+    if folded:
+        store.compact(force=True)
+    (told,) = json.loads(awflow('usage', '--json', cwd=tmp_path).out)
+    assert (told['short_of_memory'], told['next']['memory']) == (1, advised)
+    assert f'1 attempt failed for want of memory: {said}' in awflow('usage', cwd=tmp_path).out.replace('memory;', 'memory:')
+
+
+def test_of_a_task_that_runs_again_what_it_used_before_counts(tmp_path: Path, awflow: Any) -> None:
+    store = attempted(tmp_path, ({'cpus': 1, 'timelimit': 60.0}, [{'ended': 1060.0, 'outcome': 'timeout'}]))
+    grant = store.publish(run='now', expected=store.read(), tasks={'fit': ['-']})
+    assert grant is not None
+    grant.journal.append([Record(job='fit', task='-', generation=grant.number, started=2000.0, pid=8, run='now').to_dict()])
+    grant.sync()
+    (told,) = json.loads(awflow('usage', '--json', cwd=tmp_path).out)
+    assert (told['tasks'], told['attempts'], told['timeouts'], told['next']['timelimit']) == (1, 1, 1, 120)
+
+
+def test_a_success_that_was_accepted_counts_once(tmp_path: Path, awflow: Any) -> None:
+    store = attempted(tmp_path, ({'cpus': 1}, [{'ended': 1010.0}]))
+    rows = store.read().rows('fit')
+    assert rows is not None
+    record = rows.record(0)
+    store.publish(run='accept', expected=store.read(), tasks={}, records=[record.replace(generation=0, accepted=True)])
+    (told,) = json.loads(awflow('usage', '--json', cwd=tmp_path).out)
+    assert (told['tasks'], told['attempts']) == (1, 1)
 
 
 def test_a_run_that_did_not_note_what_it_asked_for_says_so(tmp_path: Path, awflow: Any) -> None:
