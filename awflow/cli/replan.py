@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from awflow.cli.callsites import called_once
 from awflow.cli.runs import directory_of, last_of
 from awflow.errors import RunError
 from awflow.explain import Account
@@ -63,13 +64,19 @@ def replanned(workflow: Workflow, tasks: Mapping[str, Collection[str]], script: 
 
 
 def scheduled_now(workflow: Workflow) -> tuple[set[str], str]:
-    """All jobs that the script schedules now, called as in its last run; and why they may not be all, '' if they are."""
+    """All jobs that the script schedules now, called as in its last run; and why they may not be all, '' if they are.
+
+    They are all as well if the script has work to do in the one place where it calls `schedule`.
+    """
     command, directory = _command(workflow, None)
     status, said, replies = _asked(workflow, command, directory, {'tasks': {}, 'roster': True})
     jobs = {job for found in replies for job in found.get('roster', ())}
     stopped = [found['stopped'] for found in replies if 'stopped' in found]
+    if stopped and len([found for found in replies if 'roster' in found]) == 1 and called_once(_script(command, directory)):
+        return jobs, ''
     if stopped:
-        return jobs, f'the script has work to do ({", ".join(stopped[0][:3])}), and what it schedules after that is not known'
+        work = f' ({", ".join(stopped[0][:3])})' if stopped[0] else ''
+        return jobs, f'the script has work to do{work}, and what it schedules after that is not known'
     if status or not jobs:
         last = said.splitlines()[-1:] or ['it scheduled nothing in this state']
         return jobs, f'the script ended with status {status}: {last[0]}'
@@ -104,6 +111,11 @@ def _command(workflow: Workflow, script: str | None) -> tuple[list[str], str]:
             workflow=workflow.name,
         )  # fmt: skip
     return [str(part) for part in command], directory
+
+
+def _script(command: list[str], directory: str) -> str:
+    """The file that a command starts."""
+    return os.path.join(directory, command[1])
 
 
 def _start(command: list[str], directory: str, environ: Mapping[str, str], folder: str) -> tuple[int, str]:

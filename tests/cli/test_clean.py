@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from awflow.cli.callsites import called_once
 from awflow.state.layout import Layout
 from awflow.state.store import Store
 from tests.conftest import Workspace
@@ -390,13 +391,63 @@ def test_a_job_that_came_back_belongs_again(workspace: Workspace, awflow: Comman
     assert removed(awflow, '--orphans') == {}
 
 
-def test_a_script_that_has_work_to_do_is_not_followed_and_no_job_taken_as_lost(workspace: Workspace, awflow: Command) -> None:
+def test_a_script_that_has_work_to_do_in_its_only_schedule_has_told_all(workspace: Workspace, awflow: Command) -> None:
     finished(workspace, TWO)
     workspace.edit('schedule(goes)', '')
+    workspace.edit("print('a')", "print('other')")
+    assert '.awflow/flow/logs/fit%2Fx' in removed(awflow, '--orphans')
+    assert notes(awflow, '--orphans')[0].startswith('no longer in the workflow: fit/x')
+
+
+@pytest.mark.parametrize(
+    'more', ['schedule(last)', 'for each in [last]: schedule(each)', 'import more', 'again = schedule; again(last)']
+)
+def test_a_script_that_has_work_to_do_before_another_schedule_is_not_followed_and_no_job_taken_as_lost(
+    workspace: Workspace, awflow: Command, more: str
+) -> None:
+    finished(workspace, TWO)
+    (workspace.path / 'more.py').write_text('from awflow import schedule\n')
+    workspace.edit('schedule(goes)', f'last = job(name="last")(print)\n{more}')
     workspace.edit("print('a')", "print('other')")
     assert removed(awflow, '--orphans') == {}
     (note,) = notes(awflow, '--orphans')
     assert note.startswith('which jobs are no longer in the workflow is not known: the script has work to do (stays)')
+
+
+@pytest.mark.parametrize(
+    ('source', 'once'),
+    [
+        ('schedule(a)', True),
+        ('import awflow\nrun = awflow.schedule(a)', True),
+        ('def main():\n    schedule(a)\nif __name__ == "__main__":\n    main()', True),
+        ('with place() as p:\n    if p:\n        schedule(a)', True),
+        ('from beside import jobs\nschedule(*jobs)', True),
+        ('import numpy\nschedule(a)', True),
+        ('schedule(a)\nschedule(b)', False),
+        ('for x in y:\n    schedule(x)', False),
+        ('[schedule(x) for x in y]', False),
+        ('def main(x):\n    schedule(x)\nmain(a)\nmain(b)', False),
+        ('def main(x):\n    schedule(x)\nfor x in y:\n    main(x)', False),
+        ('def main(x):\n    schedule(x)\nlist(map(main, y))', False),
+        ('def main(x):\n    schedule(x)\n    main(x)\n', False),
+        ('class A:\n    def go(self):\n        schedule(a)\nA().go()\nA().go()', False),
+        ('go = schedule\ngo(a)', False),
+        ('from awflow import schedule as go\ngo(a)\ngo(b)', False),
+        ('from stages import second\nschedule(a)\nsecond()', False),
+        ('from package.stages import second\nschedule(a)\nsecond()', False),
+        ('from through import second\nschedule(a)\nsecond()', False),
+        ('schedule(a', False),
+    ],
+)
+def test_whether_a_script_calls_schedule_once_is_seen_from_its_source(tmp_path: Path, source: str, once: bool) -> None:
+    (tmp_path / 'package').mkdir()
+    for name in ('stages', 'package/stages'):
+        (tmp_path / f'{name}.py').write_text('from awflow import schedule\ndef second():\n    schedule(b)\n')
+    (tmp_path / 'through.py').write_text('from stages import second\n')
+    (tmp_path / 'beside.py').write_text('jobs = []\n')
+    script = tmp_path / 'flow.py'
+    script.write_text(source)
+    assert called_once(str(script)) is once
 
 
 def test_a_script_that_fails_is_not_taken_as_one_without_jobs(workspace: Workspace, awflow: Command) -> None:
