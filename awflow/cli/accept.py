@@ -48,7 +48,8 @@ def accept(
 
     done = True
     for observed, selections in by_workflow(select_all(root, workflow, selectors)):
-        refuse_unwritable(observed.store.layout)
+        if not dry_run:
+            refuse_unwritable(observed.store.layout)
         ending(observed, selections)
         plan = replanned(observed, {selection.job: selection.keys for selection in selections}, script)
         done &= _accept(observed, selections, plan, parts, (yes, dry_run, note))

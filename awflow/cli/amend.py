@@ -69,11 +69,24 @@ def refuse_unwritable(layout: Layout) -> None:
 
 
 def agreed(question: str, yes: bool, dry_run: bool) -> bool:
-    """Whether to do it; says so if not. Without an answer, as in a pipe, the command is aborted."""
-    if dry_run or not (yes or click.confirm(question)):
+    """Whether to do it; says so if not."""
+    if dry_run or not confirmed(question, yes):
         click.echo('Nothing was changed.')
         return False
     return True
+
+
+def confirmed(question: str, yes: bool, err: bool = False) -> bool:
+    """Whether somebody says so, or has: where nobody can be asked, as in a pipe, nobody does. Ctrl-C aborts the command."""
+    if yes:
+        return True
+    try:
+        return click.confirm(question, err=err)
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        click.echo('\nawflow: nobody is there to be asked; --yes does it without', err=True)
+        return False
 
 
 def tasks(number: int) -> str:

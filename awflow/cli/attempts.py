@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from awflow.cli.selection import Selection
     from awflow.state.record import Record
 
+DIGITS = 1 + 12  # of a digest that stands for a value, with its mark
+
 
 class LastAttempt:
     """A task with its record; `record` is None while it waits for its first attempt."""
@@ -42,6 +44,19 @@ class LastAttempt:
         """Whether it has ended, and not well."""
         return self.outcome in BAD
 
+    @property
+    def value(self) -> str:
+        """The value of a task whose key does not spell it, as far as that is on record; ''."""
+        shown = self.record.shown if self.record is not None else ''
+        return shown if shown != self.key else ''
+
+    @property
+    def label(self) -> str:
+        """Its name where many are listed: a digest is cut, as the commands take it, and the value told."""
+        if not self.key.startswith('#'):
+            return self.name
+        return ' '.join(filter(None, [task_name(self.job, self.key[:DIGITS]), self.value]))
+
     def error(self) -> str:
         """The last line of its error, with the exception's type; '' if there is none on record."""
         return error_of(self.record.error if self.record else None)
@@ -54,6 +69,12 @@ class LastAttempt:
         if number in self.workflow.evidence:
             return self.workflow.evidence[number].why
         return str(self.workflow.store.end_of(number, self.workflow.state).get('why', ''))
+
+    def place(self) -> str:
+        """The host of the run that executes it, which a local one does not note with each task; '' if it goes on elsewhere."""
+        claim = self.workflow.state.claims.get(self.record.generation) if self.record is not None else None
+        owner = (claim.owner if claim is not None else None) or {}
+        return '' if owner.get('queue') else str(owner.get('host', ''))
 
     def log(self) -> str:
         """The path of its log, '' if it wrote nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from awflow.cli.amend import amending_options
-from awflow.cli.options import selectors_argument, state_option, workflow_option
+from awflow.cli.options import outcome_options, selectors_argument, state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,25 +19,32 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog='Example: awflow forget "fit[0:10]" --note "wrong calibration"')
-@selectors_argument(required=True)
-@click.option('--failed', is_flag=True, help='Of these, only tasks that did not succeed.')
+@selectors_argument()
+@outcome_options
 @amending_options
 @state_option
 @workflow_option
 def forget(
-    selectors: Sequence[str], failed: bool, yes: bool, dry_run: bool, note: str, root: str, workflow: str | None
+    selectors: Sequence[str], failed: bool, crashed: bool, yes: bool, dry_run: bool, note: str, root: str, workflow: str | None
 ) -> None:
     """Drop what is on record of tasks: the next run executes them.
 
-    Files stay. What was accepted is no longer so. A task whose files are there is not adopted again.
+    Files stay. What was accepted is no longer so. A task whose files are there is not adopted again. With --failed or
+    --crashed the job may be left out.
     """
     from awflow.cli.amend import agreed, by_workflow, ending, publish, refuse_unwritable, tasks
-    from awflow.cli.selection import select_all
+    from awflow.cli.selection import narrowed, select_all
     from awflow.explain import Account
 
-    for observed, selections in by_workflow(select_all(root, workflow, selectors)):
-        refuse_unwritable(observed.store.layout)
-        found = [group for each in selections for group in _found(each, failed)]
+    if not selectors and not (failed or crashed):
+        raise click.UsageError('Say which tasks, as in: awflow forget "fit[3]"; or --failed.')
+    meant = narrowed(select_all(root, workflow, selectors, looking=dry_run), failed, crashed)
+    if not meant:
+        click.echo(f'Nothing to forget: no task {"failed" if failed else "crashed"}.')
+    for observed, selections in by_workflow(meant):
+        if not dry_run:
+            refuse_unwritable(observed.store.layout)
+        found = [group for each in selections for group in _found(each)]
         dead = ending(observed, selections)
         number = sum(len(group.keys) for group in found)
         if not found:
@@ -51,12 +58,10 @@ def forget(
         click.echo(f'Forgot {tasks(number)}: the next run executes {"it" if number == 1 else "them"}.')
 
 
-def _found(selection: Selection, failed: bool) -> list[TaskGroup]:
+def _found(selection: Selection) -> list[TaskGroup]:
     from awflow.cli.groups import groups
-    from awflow.cli.observed import BAD
 
-    found = groups(selection, BAD if failed else None)
-    return [group for group in found if group.record is not None and group.outcome != 'forgotten']
+    return [group for group in groups(selection) if group.record is not None and group.outcome != 'forgotten']
 
 
 def _show(found: Sequence[TaskGroup]) -> None:

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from awflow.state.view import State
 
 
-SHOWN = 6  # tasks named
-
-
 def last_time(attempt: LastAttempt) -> Iterator[str]:
     """Lines for one task."""
     if attempt.record is not None:
@@ -120,31 +117,3 @@ def _signed(record: Record) -> str:
     note = f' ({record.note})' if record.note else ''
     when = moment(float(record.by.get('time', 0.0)), time())
     return f', by {record.by.get("user", "somebody")} on {record.by.get("host", "?")}, {when}{note}'
-
-
-def not_started(attempt: LastAttempt) -> Iterator[str]:
-    """Of a task without a record: why a run had planned it, and what happened in that run in its stead."""
-    state = attempt.workflow.state
-    number = max(n for n, of_jobs in state.all_reasons.items() if attempt.job in of_jobs)
-    account = account_of(state, number)
-    reasons = account.of(attempt.job, attempt.key)
-    yield f'It has not run. It was to run because {"; ".join(reason.sentence(past=True) for reason in reasons)}'
-    yield from account.told(reasons, '  ')
-    bad = list(_unsuccessful(state, number))
-    if bad:
-        more = f', ... {len(bad)} in all' if len(bad) > SHOWN else ''
-        yield f'In that run did not succeed what it may wait for: {", ".join(bad[:SHOWN])}{more}'
-    else:
-        yield 'That run ended before it came to it: it was stopped, or what it waits for ended so that it had to be skipped.'
-
-
-def _unsuccessful(state: State, number: int) -> Iterator[str]:
-    """The tasks that ran under an entry and did not succeed."""
-    from awflow.plan import task_name
-
-    for job in state.jobs():
-        rows = state.rows(job)
-        assert rows is not None, 'a job of the state has rows'
-        for row in range(len(rows)):
-            if rows.generation(row) == number and rows.outcome(row) != 'succeeded':
-                yield f'{task_name(job, rows.keys[row])} {rows.outcome(row) or "is running"}'

@@ -144,10 +144,17 @@ def _table(found: Sequence[LastAttempt]) -> Table:
     for attempt in found:
         when, took, place = _happened(attempt, now)
         table.add_row(
-            visible(attempt.name), Text(attempt.outcome, style=STYLES.get(attempt.outcome, '')), when, took, visible(place),
-            visible(attempt.error()),
+            visible(attempt.label), Text(attempt.outcome, style=STYLES.get(attempt.outcome, '')), when, took, visible(place),
+            visible(_said(attempt)),
         )  # fmt: skip
     return table
+
+
+def _said(attempt: LastAttempt) -> str:
+    """Its error; of one that left no word, how it is known that its run died."""
+    if attempt.error() or attempt.outcome != 'crashed' or attempt.record is None or attempt.record.final:
+        return attempt.error()
+    return attempt.owner()
 
 
 def _happened(attempt: LastAttempt, now: float) -> tuple[str, str, str]:
@@ -158,7 +165,7 @@ def _happened(attempt: LastAttempt, now: float) -> tuple[str, str, str]:
     if record is None:
         return '', '', ''
     slurm = record.slurm or {}
-    places = [record.host, f'Slurm {slurm.get("array") or slurm.get("job")}' if slurm else '']
+    places = [record.host or attempt.place(), f'Slurm {slurm.get("array") or slurm.get("job")}' if slurm else '']
     if not slurm and record.pid and not record.final:
         places.append(f'process {record.pid}')
     if record.adopted:

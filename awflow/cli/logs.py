@@ -42,7 +42,7 @@ def logs(
         raise click.UsageError('Say of which job, as in: awflow logs "fit[3]"; or --failed.')
     if follow and (failed or crashed or attempt is not None):
         raise click.UsageError('--follow shows what is to come: it goes with no --failed, --crashed or --attempt.')
-    selections = select_all(root, workflow, selectors, looking=True)
+    selections = select_all(root, workflow, selectors, planned=bool(selectors) and not follow, looking=True)
     single = [len(selection.keys) for selection in selections] == [1]
     if follow:
         _follow(selections, single)
@@ -115,6 +115,8 @@ def _trial(attempt: LastAttempt, number: int, required: bool) -> Trial | None:
 def _print(name: str, outcome: str, error: str, path: str, headed: bool) -> None:
     from awflow.cli.console import visible
 
+    if headed and outcome == 'not started':
+        return
     if headed:
         click.echo(_heading(name, outcome, error, path))
     if path:
@@ -134,7 +136,8 @@ def _heading(name: str, outcome: str, error: str, path: str) -> str:
 
 
 def _silence(outcome: str) -> str:
-    return {'waiting': 'has not started yet', 'running': 'has written nothing so far'}.get(outcome, 'wrote nothing')
+    known = {'waiting': 'has not started yet', 'not started': 'has not started', 'running': 'has written nothing so far'}
+    return known.get(outcome, 'wrote nothing')
 
 
 def _copy(path: str, name: str, headed: bool) -> None:

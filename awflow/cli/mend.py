@@ -14,7 +14,7 @@ import shutil
 
 import click
 
-from awflow.cli.amend import publish
+from awflow.cli.amend import confirmed, publish
 from awflow.cli.cleaning import LEAVE, Cleaning, Options, Scene
 from awflow.errors import AwflowError, StateLockedError
 from awflow.explain import Account
@@ -172,7 +172,7 @@ def _remove_outputs(root: str, name: str, paths: set[str], done: Done) -> None:
 
 def confirm(question: str, yes: bool) -> bool:
     """Whether to go on; asked where the answer does not mix with what is shown."""
-    if yes or click.confirm(question, err=True):
+    if confirmed(question, yes, err=True):
         return True
     click.echo('Nothing was changed.')
     return False

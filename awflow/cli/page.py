@@ -64,6 +64,8 @@ def _happened(dossier: Dossier) -> Iterator[Line]:
     from time import time
 
     attempt, record = dossier.attempt, dossier.record
+    if attempt.value:
+        yield 'value', attempt.value
     if attempt.error():
         yield 'error', attempt.error()
     elif attempt.outcome == CRASHED:
@@ -81,6 +83,8 @@ def _happened(dossier: Dossier) -> Iterator[Line]:
         yield 'when', moment(record.ended, time())
     if record.host:
         yield 'where', f'{record.host}, process {record.pid}' + _slurm(record.slurm)
+    elif attempt.place():
+        yield 'where', attempt.place()
     if record.run:
         yield 'run', _run(dossier)
     path = attempt.log()

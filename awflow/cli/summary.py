@@ -29,7 +29,7 @@ def print_summary(out: Console, selection: Selection, option: str) -> None:
     for key in bad[:SHOWN]:
         attempt = LastAttempt(selection.workflow, selection.job, key)
         said = attempt.error() or attempt.outcome
-        out.print(f'    {visible(attempt.name)}  {visible(said)}', soft_wrap=True)
+        out.print(f'    {visible(attempt.label)}  {visible(said)}', soft_wrap=True)
     if len(bad) > SHOWN:
         out.print(f'    ... {len(bad) - SHOWN} more')
     _advise(out, selection, (bad or list(selection.keys))[0], bool(bad), option)

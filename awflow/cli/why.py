@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from awflow.cli.options import json_option, selectors_argument, state_option, workflow_option
+from awflow.cli.options import json_option, outcome_options, selectors_argument, state_option, workflow_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,31 +24,40 @@ SHOWN = 6  # tasks named of a group
 
 
 @click.command(epilog='Example: awflow why "fit[3]"')
-@selectors_argument(required=True)
+@selectors_argument()
+@outcome_options
 @click.option('--now', is_flag=True, help='Start the script to plan, without running anything, and say what it finds.')
 @click.option('--script', metavar='FILE', help='With --now: the script, if it is not started as in its last run.')
-@click.option('--failed', is_flag=True, help='Of these, only tasks that did not succeed.')
 @json_option
 @state_option
 @workflow_option
 def why(
-    selectors: Sequence[str], now: bool, script: str | None, failed: bool, as_json: bool, root: str, workflow: str | None
+    selectors: Sequence[str], failed: bool, crashed: bool, now: bool, script: str | None, as_json: bool, root: str,
+    workflow: str | None,
 ) -> None:  # fmt: skip
     """Say why a task ran last, what the next run will make of it, and what is on record of it.
 
-    Of several tasks, those are told together that ended in the same way, and those that ran for the same reasons.
+    Of several tasks, those are told together that ended in the same way, and those that ran for the same reasons. With
+    --failed or --crashed the job may be left out.
+
+    Exit status: 0 if there was such a task, 1 if there was none.
     """
     from awflow.cli.amend import by_workflow
     from awflow.cli.attempts import LastAttempt
     from awflow.cli.groups import groups
-    from awflow.cli.observed import BAD
     from awflow.cli.replan import replanned
-    from awflow.cli.selection import select_all
+    from awflow.cli.selection import narrowed, select_all
 
+    if not selectors and not (failed or crashed):
+        raise click.UsageError('Say of which task, as in: awflow why "fit[3]"; or --failed.')
+    meant = narrowed(select_all(root, workflow, selectors, planned=True, looking=not now), failed, crashed)
+    if not meant:
+        click.echo(f'awflow: no task {"failed" if failed else "crashed"}', err=True)
+        raise click.exceptions.Exit(1)
     told: list[dict[str, object]] = []
-    for observed, selections in by_workflow(select_all(root, workflow, selectors, planned=True, looking=not now)):
+    for observed, selections in by_workflow(meant):
         plan = replanned(observed, {each.job: each.keys for each in selections}, script) if now else None
-        found = [list(groups(each, BAD if failed else None)) for each in selections]
+        found = [list(groups(each)) for each in selections]
         single = [len(group.keys) for of_job in found for group in of_job] == [1] and len(selections) == 1
         attempt = LastAttempt(observed, found[0][0].job, found[0][0].keys[0]) if single else None
         if as_json:
@@ -71,8 +80,9 @@ def why(
 
 def _explain(attempt: LastAttempt, plan: Replanned | None) -> None:
     from awflow.cli.console import STYLES, console, visible
-    from awflow.cli.history import last_time, not_started
+    from awflow.cli.history import last_time
     from awflow.cli.observed import NOT_STARTED
+    from awflow.cli.unstarted import not_started
 
     out = console()
     out.print(f'{visible(attempt.name)}  {attempt.outcome}', style=STYLES.get(attempt.outcome, ''), soft_wrap=True)
@@ -146,6 +156,8 @@ def _facts(attempt: LastAttempt) -> Iterator[tuple[str, str]]:
     if record is None:
         yield from _claim(attempt)
         return
+    if attempt.value:
+        yield 'value', attempt.value
     if attempt.error():
         yield 'error', attempt.error()
     yield from _happened(attempt, record)
@@ -165,7 +177,7 @@ def _claim(attempt: LastAttempt) -> Iterator[tuple[str, str]]:
 def _happened(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]:
     from time import time
 
-    from awflow.cli.units import duration, moment, size
+    from awflow.cli.units import binary, duration, moment
 
     if record.note and not (record.by or record.adopted or record.note.startswith('ran because ')):
         yield 'note', record.note
@@ -181,7 +193,7 @@ def _happened(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]
         took = '' if record.adopted else f', took {duration(max(record.ended - record.started, 0.0))}'
         yield 'ended', moment(record.ended, time()) + took
     if record.host:
-        memory = f', at most {size(record.rss)} of memory' if record.rss else ''
+        memory = f', at most {binary(record.rss)} of memory' if record.rss else ''
         yield 'where', f'{record.host}, process {record.pid}{memory}'
 
 
@@ -260,6 +272,9 @@ def _survey(workflow: Workflow, job: str, found: Sequence[TaskGroup], plan: Repl
     if plan is not None:
         for line in _next(job, {key for each in found for key in each.keys}, plan):
             out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
+    else:
+        for line in _certain(found):
+            out.print(f'  {visible(line)}', soft_wrap=True)
     newest = {each.record.code: each.record for each in found if each.record is not None}
     for digest, record in newest.items():
         for name, value in _code(workflow, record, digest):
@@ -287,5 +302,25 @@ def _next(job: str, keys: set[str], plan: Replanned) -> Iterator[str]:
         yield f'  {len(left) - len(fresh)} not in the script any more, or behind a schedule() that has work to do'
 
 
+def _certain(found: Sequence[TaskGroup]) -> Iterator[str]:
+    """What the records alone say of the next run of these tasks."""
+    from awflow.cli.groups import together
+    from awflow.cli.observed import BAD, NOT_STARTED
+
+    ended = [(each.outcome, each.keys) for each in found if each.outcome in (*BAD, 'forgotten')]
+    (keys,) = together(('', keys) for _, keys in ended).values() if ended else ([],)
+    if keys:
+        why = 'forgotten' if {outcome for outcome, _ in ended} == {'forgotten'} else 'the last attempt did not succeed'
+        yield f'The next run executes {len(keys)}{_some(keys)}: {why}.'
+    unstarted = sum(len(each.keys) for each in found if each.outcome == NOT_STARTED)
+    if unstarted:
+        yield f'The next run executes {unstarted} that have not started if they are still needed.'
+    if any(each.outcome == 'succeeded' for each in found):
+        yield f'Whether it executes {"the others" if keys or unstarted else "them"} is told of one task, or with --now.'
+
+
 def _some(keys: list[str]) -> str:
-    return f': [{", ".join(keys[:SHOWN])}{", ..." if len(keys) > SHOWN else ""}]' if keys != ['-'] else ''
+    from awflow.cli.attempts import DIGITS
+
+    shown = [key[:DIGITS] if key.startswith('#') else key for key in keys[:SHOWN]]
+    return f': [{", ".join(shown)}{", ..." if len(keys) > SHOWN else ""}]' if keys != ['-'] else ''

@@ -109,7 +109,7 @@ def test_nothing_runs_and_the_script_does_not_go_on_while_it_is_asked(project: P
 def test_it_asks_and_a_no_changes_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.refactor()
     asked = []
-    monkeypatch.setattr('click.confirm', lambda question: asked.append(question))
+    monkeypatch.setattr('click.confirm', lambda question, err: asked.append(question))
     done = project.awflow('accept', 'fit')
     assert asked == ['Accept 4 tasks as up to date?']
     assert (done.code, done.lines[-1]) == (1, 'Nothing was changed.')
@@ -257,9 +257,9 @@ def test_forgotten_tasks_run_again_and_what_is_below_is_spared_if_they_make_the_
 
 def test_forget_shows_and_asks_first_and_does_nothing_twice(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert project.awflow('forget', 'fit', '--dry-run').lines == ['fit[0, 1, 2, 3]  succeeded', 'Nothing was changed.']
-    monkeypatch.setattr('click.confirm', lambda question: question != 'Forget 4 tasks?')
+    monkeypatch.setattr('click.confirm', lambda question, err: question != 'Forget 4 tasks?')
     assert project.awflow('forget', 'fit').code == 1
-    monkeypatch.setattr('click.confirm', lambda question: question == 'Forget 4 tasks?')
+    monkeypatch.setattr('click.confirm', lambda question, err: question == 'Forget 4 tasks?')
     assert project.awflow('forget', 'fit').code == 0
     assert project.awflow('forget', 'fit', '--yes').lines == ['Nothing to forget: nothing is on record of them.']
     assert len([word for word in project.run() if word.startswith('fit')]) == 4

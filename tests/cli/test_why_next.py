@@ -124,7 +124,8 @@ def test_a_task_that_a_run_had_planned_and_did_not_start_is_told_with_what_faile
     told = project.why('other')
     assert told[0] == 'other  not started'
     assert told[1] == '  It has not run. It was to run because it had never run'
-    assert any(line.startswith('  In that run did not succeed what it may wait for: fit[0] failed') for line in told)
+    assert told[2].startswith('  It waits for total, which waits for fit: fit[0] failed, fit[1] failed, fit[2] failed')
+    assert told[3] == '  The next run executes it if it is still needed.'
 
 
 def test_tasks_that_ran_for_the_same_reasons_are_told_together(project: Project) -> None:
