@@ -34,12 +34,12 @@ def blame(files: Sequence[str], whole: bool, thorough: bool, as_json: bool, root
 
     Exit status: 0 if every file was made by a task on record, 1 if not.
     """
-    from awflow.cli.observed import Workflow
     from awflow.cli.origin import origins
+    from awflow.cli.salvaged import observed
     from awflow.cli.workflows import chosen
     from awflow.errors import StateError
 
-    workflows = [Workflow(root, name, looking=True) for name in chosen(root, workflow)]
+    workflows = observed(root, chosen(root, workflow))
     found, missed = [], []
     for file in files:
         try:

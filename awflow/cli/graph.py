@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
+    from awflow.cli.observed import Workflow
     from awflow.report.picture import Picture
     from awflow.report.tree import Line
 
@@ -40,7 +41,9 @@ def graph(svg: str | None, dot: bool, mermaid: bool, whole: bool, as_json: bool,
     names = chosen(root, workflow)
     if len(names) > 1 and (svg is not None or dot or mermaid):
         raise click.UsageError(f'Say of which workflow with --workflow: {", ".join(names)}.')
-    pictures = [(name, _picture(root, name)) for name in names]
+    from awflow.cli.salvaged import observed
+
+    pictures = [(each.name, _picture(each)) for each in observed(root, names)]
     if as_json:
         _print_json(root, pictures)
     elif svg is None and not dot and not mermaid:
@@ -49,14 +52,13 @@ def graph(svg: str | None, dot: bool, mermaid: bool, whole: bool, as_json: bool,
         _write(*pictures[0], svg, dot, whole)
 
 
-def _picture(root: str, name: str) -> Picture:
+def _picture(workflow: Workflow) -> Picture:
     from time import time
 
-    from awflow.cli.observed import Workflow
     from awflow.cli.standing import Standing
     from awflow.report.picture import Arrow, Node, Picture
 
-    standing = Standing(Workflow(root, name, looking=True), time())
+    standing = Standing(workflow, time())
     modes = {declared.job: declared.mode for declared in standing.jobs}
     nodes = [Node(tally.job, dict(tally.ordered()), modes[tally.job]) for tally in standing.tallies]
     arrows = [Arrow(e.upstream, each.job, e.status, e.each) for each in standing.jobs for e in each.edges]

@@ -50,6 +50,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }  # fmt: skip
 COMMANDS: Final = tuple(name for group in GROUPS.values() for name in group)
+DAMAGED: Final = 'awflow.damaged'  # in the context of a command, if the state that it looked at is
 OWN_OPTIONS: Final = ('-h', '--help', '--version')  # of the program; all others are those of `status`
 
 TASKS: Final = 'JOB, JOB[3], JOB[0:10], JOB[lr=0.1] or a pattern such as fit*; quoted, as shells read brackets, too'
@@ -89,6 +90,16 @@ class Program(click.Group):
         if args[0] not in COMMANDS and not ctx.resilient_parsing:
             ctx.fail(f'There is no command {args[0]!r}. {_meant(args[0])}')
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """The command; whatever it says of it, an exit with 1 if the state that it looked at is damaged."""
+        try:
+            found: object = super().invoke(ctx)
+        except click.exceptions.Exit as end:
+            raise click.exceptions.Exit(1 if ctx.meta.get(DAMAGED) else end.exit_code) from None
+        if ctx.meta.get(DAMAGED):
+            raise click.exceptions.Exit(1)
+        return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Commands by what they are for."""

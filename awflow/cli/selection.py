@@ -46,9 +46,10 @@ def select_all(
 ) -> list[Selection]:
     """The tasks that any of these selectors means, once each; StateError for one that means none. Without any, all.
 
-    `planned`: also tasks of which nothing is on record but that a run had planned. `looking`: see Workflow.
+    `planned`: also tasks of which nothing is on record but that a run had planned. `looking`: see Workflow; then of damaged
+    states what is whole.
     """
-    workflows = [Workflow(root, name, looking) for name in chosen(root, workflow)]
+    workflows = _looked_at(root, workflow) if looking else [Workflow(root, name) for name in chosen(root, workflow)]
     for each in workflows:
         each.with_planned = planned
     if not texts:
@@ -60,6 +61,12 @@ def select_all(
             if known is not found:
                 known.keys = list(dict.fromkeys([*known.keys, *found.keys]))
     return list(merged.values())
+
+
+def _looked_at(root: str, workflow: str | None) -> list[Workflow]:
+    from awflow.cli.salvaged import observed
+
+    return observed(root, chosen(root, workflow))
 
 
 def narrowed(selections: Sequence[Selection], failed: bool, crashed: bool) -> list[Selection]:

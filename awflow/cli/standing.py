@@ -66,6 +66,8 @@ class Standing:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
+        from awflow.cli.salvaged import damage_of
+
         return {
             'workflow': self.name,
             'jobs': [
@@ -75,7 +77,7 @@ class Standing:
                 {**claim.to_dict(), 'left_seconds': left.seconds, 'left_is_least': left.least}
                 for claim in self.claims for left in [self.left[claim.number]]
             ],
-            'damage': self.workflow.state.damage,
+            'damage': self.workflow.state.damage, 'damaged': damage_of(self.workflow),
         }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def status(
     """
     from time import time
 
-    from awflow.cli.observed import Workflow
+    from awflow.cli.salvaged import observed
     from awflow.cli.standing import Standing
     from awflow.cli.workflows import chosen
 
@@ -58,7 +58,7 @@ def status(
 
         listed(root, workflow, selectors, failed, crashed, as_json)
         return
-    found = [Standing(Workflow(root, name, looking=True), time(), whole) for name in chosen(root, workflow)]
+    found = [Standing(each, time(), whole) for each in observed(root, chosen(root, workflow))]
     if as_json:
         _print_json(root, found, verbose)
     else:
