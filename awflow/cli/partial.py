@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from math import inf
 from time import time
 
 from awflow.cli.declared import declared
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from awflow.state.store import Store
 
 COARSE = 0.02  # seconds by which the times of files may lag behind the clock
+LATE = 2.0  # seconds by which they may be ahead of it, where the end of an attempt is known
 
 
 class Partial(Removal):
@@ -56,20 +59,32 @@ def partial_outputs(workflow: Workflow, notes: list[str]) -> list[Partial]:
     vouched = _vouched(workflow)
     directories = Directories(workflow.store)
     found = []
+    linked: dict[str, str] | None = None  # looked for only where something might go
     for record, paths in _declared(workflow, crashed, directories, notes):
         around = _around(workflow, directories.of(record.run))
         for path in (path for path in paths if os.path.lexists(path)):
-            new, left = written(path, record.started - COARSE)
-            why = _refusal(path, vouched, around) or ('' if new else _too_old(record))
+            linked = _linked(vouched) if linked is None else linked
+            until = _until(workflow, record)
+            new, left = written(path, record.started - COARSE, until)
+            why = _refusal(path, {**linked, **vouched}, around) or ('' if new else _of_another_time(path, record, until))
             if why:
                 notes.append(f'{_said(path, record)} stays: {why}')
             else:
                 if left:
                     number = '1 file' if len(left) == 1 else f'{len(left)} files'
-                    notes.append(f'{_said(path, record)}: what is older in it stays ({number})')
+                    notes.append(f'{_said(path, record)}: what was not written by it stays ({number})')
                 parts = new if left else [path]
                 found += [Partial(part, _evidence(part, record), record.job, record.task) for part in parts]
     return found
+
+
+def _until(workflow: Workflow, record: Record) -> float:
+    """When an attempt had surely ended: by its record, or because its claim was ended then; now if neither is known."""
+    if record.ended:
+        return record.ended + LATE
+    number = record.generation
+    entries = sorted(workflow.state.entries.items())
+    return next((entry.time + LATE for _, entry in entries if number in entry.ends and entry.time), inf)
 
 
 def _said(path: str, record: Record) -> str:
@@ -143,6 +158,37 @@ def _real(path: str) -> str:
     return os.path.join(os.path.realpath(head), tail)
 
 
+def _linked(vouched: dict[str, str]) -> dict[str, str]:
+    """What links lead to from those outputs, and from within them: its bytes are theirs."""
+    found: dict[str, str] = {}
+    for output, task in vouched.items():
+        places = [output]
+        while places:
+            place = places.pop()
+            mode = _mode(place)
+            if stat.S_ISLNK(mode):
+                place = os.path.realpath(place)
+                mode = 0 if place in found else _mode(place)
+                found[place] = task
+            places += _inside(place) if stat.S_ISDIR(mode) else []
+    return found
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
+
+
+def _inside(directory: str) -> list[str]:
+    """The links and directories in a directory, none if it may not be read."""
+    try:
+        return [entry.path for entry in os.scandir(directory) if entry.is_symlink() or entry.is_dir()]
+    except OSError:
+        return []
+
+
 def _refusal(path: str, vouched: dict[str, str], around: list[str]) -> str:
     """Why an output is not to be removed whatever its age, '' if it may be."""
     real = _real(path)
@@ -162,7 +208,10 @@ def _refusal(path: str, vouched: dict[str, str], around: list[str]) -> str:
     return ''
 
 
-def _too_old(record: Record) -> str:
+def _of_another_time(path: str, record: Record, until: float) -> str:
+    """Why it is not what the attempt wrote."""
+    if newest(path) > until:
+        return f'it was written {moment(newest(path), time())}, when the attempt was over'
     return f'it is older than the attempt, which began {moment(record.started, time())}'
 
 
@@ -171,8 +220,8 @@ def _evidence(path: str, record: Record) -> str:
     return f'begun {began}, written {written}'
 
 
-def written(path: str, since: float) -> tuple[list[str], list[str]]:
-    """The files that are an output, or lie in it: those last written since then, and those that were not."""
+def written(path: str, since: float, until: float = inf) -> tuple[list[str], list[str]]:
+    """The files that are an output, or lie in it: those last written in that time, and those that were not."""
     new: list[str] = []
     left: list[str] = []
     places = [path]
@@ -183,7 +232,7 @@ def written(path: str, since: float) -> tuple[list[str], list[str]]:
             places += [os.path.join(place, name) for name in inside]
             if inside:
                 continue
-        (new if newest(place) >= since else left).append(place)
+        (new if since <= newest(place) <= until else left).append(place)
     return new, left
 
 

@@ -204,6 +204,46 @@ schedule(mine, workflow='other', prune=False)
     assert workspace.read('out-1') == 'mine'
 
 
+@pytest.mark.parametrize(
+    ('declared', 'made'),
+    [
+        ('latest', 'os.symlink("out-1", "latest")'),  # what it declares is a link
+        ('all', 'os.mkdir("all"); os.symlink("../out-1", "all/link")'),  # or holds one
+        ('all', 'os.makedirs("deep/er"); os.symlink("../../out-1", "deep/er/link"); os.symlink("deep", "all")'),
+    ],
+)
+def test_an_output_to_which_a_success_leads_by_a_link_stays(
+    held: Held, workspace: Workspace, awflow: Command, declared: str, made: str
+) -> None:
+    held.kill()
+    workspace.write(
+        'other.py',
+        f"""
+from awflow import *
+import os
+@outputs({declared!r})
+@job
+def mine(): {made}
+schedule(mine, workflow='other', prune=False)
+""",
+    )
+    assert workspace.run(name='other.py').executed == ['mine']
+    said = awflow('clean', '--dry-run', '--json', '--outputs', '--workflow', 'flow').workflow
+    assert said['remove'] == []
+    assert said['notes'] == ['out-1 of hold[1] stays: mine succeeded and vouches for it']
+
+
+def test_a_file_that_was_put_there_after_the_crash_stays(held: Held, workspace: Workspace, awflow: Command) -> None:
+    held.kill()
+    assert awflow('clean', '--yes').code == 0
+    assert removed(awflow, '--outputs') == {'out-1': 'output'}
+    later = time.time() + 60.0
+    os.utime(workspace.path / 'out-1', (later, later))
+    assert removed(awflow, '--outputs') == {}
+    (note,) = notes(awflow, '--outputs')
+    assert note.startswith('out-1 of hold[1] stays: it was written ') and note.endswith('when the attempt was over')
+
+
 def test_outputs_of_a_task_that_somebody_has_claimed_again_stay(held: Held, workspace: Workspace, awflow: Command) -> None:
     held.kill()
     assert awflow('clean', '--yes').code == 0
@@ -243,7 +283,7 @@ def test_of_a_directory_that_held_files_before_only_what_the_attempt_wrote_goes(
     """)
     assert workspace.run().outcomes == {'make': 'crashed'}
     assert removed(awflow, '--outputs') == {'made/deep/part': 'output'}
-    assert notes(awflow, '--outputs') == ['made of make: what is older in it stays (1 file)']
+    assert notes(awflow, '--outputs') == ['made of make: what was not written by it stays (1 file)']
     assert awflow('clean', '--yes', '--outputs').code == 0
     assert (workspace.read('made/mine'), workspace.exists('made/deep/part')) == ('of the user', False)
 
