@@ -82,7 +82,7 @@ def _happened(dossier: Dossier) -> Iterator[Line]:
     elif record.ended:
         yield 'when', moment(record.ended, time())
     if record.host:
-        yield 'where', f'{record.host}, process {record.pid}' + _slurm(record.slurm)
+        yield 'where', record.host + (f', process {record.pid}' if record.pid else '') + _slurm(record.slurm)
     elif attempt.place():
         yield 'where', attempt.place()
     if record.run:

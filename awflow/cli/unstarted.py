@@ -1,4 +1,4 @@
-"""Of a task without a record: why a run had planned it, and what happened in that run in its stead."""
+"""Of a task without a record: why a run had planned it, and what happened in that run in its stead, or what it waits for."""
 
 from __future__ import annotations
 
@@ -36,6 +36,33 @@ def not_started(attempt: LastAttempt) -> Iterator[str]:
         yield 'That run ended before it came to it: it was stopped, or what it waits for ended so that it had to be skipped.'
 
 
+def skipped(attempt: LastAttempt) -> Iterator[str]:
+    """The same of one that a run left out, or that was cancelled before it began."""
+    yield 'It has not run.'
+    yield from _in_the_way(attempt)
+
+
+def waits(attempt: LastAttempt) -> Iterator[str]:
+    """What a task waits for that somebody has claimed."""
+    from awflow.cli.observed import NOT_STARTED, RUNNING, WAITING
+
+    workflow = attempt.workflow
+    found = False
+    for edge in _jobs(workflow).of[attempt.job].edges:
+        tasks = [task for task in _tasks(workflow, edge, attempt.key) if task[1] in (RUNNING, WAITING, NOT_STARTED)]
+        if tasks:
+            yield f'It waits for {edge.upstream}: {_some(tasks)}.'
+            found = True
+    if not found:
+        yield 'What it waits for has ended: it waits for a free place.'
+
+
+def _jobs(workflow: Workflow) -> Jobs:
+    from awflow.cli.jobs import Jobs
+
+    return Jobs(workflow.store, workflow.state, workflow.jobs())
+
+
 def _death(workflow: Workflow, number: int) -> str:
     """How it is known that the run of an entry was killed; '' if it came to its end."""
     if number in workflow.evidence:
@@ -46,11 +73,8 @@ def _death(workflow: Workflow, number: int) -> str:
 
 def _in_the_way(attempt: LastAttempt) -> Iterator[str]:
     """Of each edge that does not let it start, which tasks are the reason: of the job that it waits for, or further up."""
-    from awflow.cli.jobs import Jobs
-
     workflow = attempt.workflow
-    jobs = Jobs(workflow.store, workflow.state, workflow.jobs())
-    yield from _above(workflow, jobs, attempt.job, attempt.key, 'It waits for', {attempt.job})
+    yield from _above(workflow, _jobs(workflow), attempt.job, attempt.key, 'It waits for', {attempt.job})
 
 
 def _above(workflow: Workflow, jobs: Jobs, job: str, key: str, words: str, seen: set[str]) -> Iterator[str]:

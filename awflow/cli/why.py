@@ -80,13 +80,10 @@ def why(
 
 def _explain(attempt: LastAttempt, plan: Replanned | None) -> None:
     from awflow.cli.console import STYLES, console, visible
-    from awflow.cli.history import last_time
-    from awflow.cli.observed import NOT_STARTED
-    from awflow.cli.unstarted import not_started
 
     out = console()
     out.print(f'{visible(attempt.name)}  {attempt.outcome}', style=STYLES.get(attempt.outcome, ''), soft_wrap=True)
-    for line in not_started(attempt) if attempt.outcome == NOT_STARTED else last_time(attempt):
+    for line in _last(attempt):
         out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
     for line in _planned(attempt, plan) if plan is not None else [_verdict(attempt)]:
         out.print(f'  {visible(line)}', style=_style(line), soft_wrap=True)
@@ -94,6 +91,17 @@ def _explain(attempt: LastAttempt, plan: Replanned | None) -> None:
     width = max((len(name) for name, _ in facts), default=0)
     for name, value in facts:
         out.print(f'  {name:<{width}}  {visible(value)}', soft_wrap=True)
+
+
+def _last(attempt: LastAttempt) -> Iterator[str]:
+    """What happened in the last run, or happens."""
+    from awflow.cli.history import last_time
+    from awflow.cli.observed import NOT_STARTED, WAITING
+    from awflow.cli.unstarted import not_started, skipped, waits
+
+    if attempt.record is not None:
+        return last_time(attempt)
+    return {NOT_STARTED: not_started, WAITING: waits}.get(attempt.outcome, skipped)(attempt)
 
 
 def _style(line: str) -> str:
@@ -124,7 +132,7 @@ def _verdict(attempt: LastAttempt) -> str:
     from awflow.reasons import Reason
     from awflow.verdict import PAST
 
-    if attempt.outcome == 'not started':
+    if attempt.outcome in ('not started', 'skipped'):
         return 'The next run executes it if it is still needed.'
     if attempt.outcome == 'waiting':
         return 'A run has claimed it and has not started it yet.'
@@ -192,7 +200,9 @@ def _happened(attempt: LastAttempt, record: Record) -> Iterator[tuple[str, str]]
     if record.ended:
         took = '' if record.adopted else f', took {duration(max(record.ended - record.started, 0.0))}'
         yield 'ended', moment(record.ended, time()) + took
-    if record.host:
+    if record.host and not record.pid:
+        yield 'where', record.host
+    elif record.host:
         memory = f', at most {binary(record.rss)} of memory' if record.rss else ''
         yield 'where', f'{record.host}, process {record.pid}{memory}'
 

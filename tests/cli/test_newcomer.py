@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Workspace
+from tests.cli.staged import records, stage
 
 SCRIPT = """
     from awflow import after, job, schedule
@@ -103,6 +104,35 @@ def test_of_tasks_of_a_killed_run_it_is_told_how_that_is_known(held: Any, awflow
     assert told[2].startswith('  That run died before it came to it: on ')
 
 
+def test_of_what_waits_it_is_told_for_what(workspace: Workspace, awflow: Any) -> None:
+    workspace.script("""
+        from awflow import after, job, schedule
+
+        @job(array=2, cpus=1)
+        def hold(i):
+            open('fifo').read()
+
+        @after(hold)
+        @job
+        def later():
+            pass
+
+        schedule(later, workers=1)
+    """)
+    os.mkfifo(workspace.directory / 'fifo')
+    process = workspace.start()
+    fifo = os.open(workspace.directory / 'fifo', os.O_WRONLY)
+    try:
+        told = awflow('why', 'later', cwd=workspace.directory).lines
+        assert told[:2] == ['later  waiting', '  It waits for hold: hold[0] running, hold[1] waiting.']
+        told = awflow('why', 'hold[1]', cwd=workspace.directory).lines
+        assert told[:2] == ['hold[1]  waiting', '  What it waits for has ended: it waits for a free place.']
+    finally:
+        process.kill()
+        os.close(fifo)
+        process.communicate(timeout=60)
+
+
 def test_of_what_runs_here_it_is_told_where(held: Any, awflow: Any) -> None:
     here = os.uname().nodename
     (task,) = [line for line in awflow('status', 'hold', cwd=held.directory).lines if line.startswith('hold[1]')]
@@ -130,3 +160,17 @@ def test_logs_of_all_tasks_leave_out_those_that_did_not_start(night: Any, worksp
     assert Path(workspace.directory / '.awflow').is_dir()
     headings = [line for line in night('logs', '*').lines if line.startswith('==> ')]
     assert len(headings) == 4 + 1
+
+
+def test_of_what_was_skipped_it_is_told_what_was_in_the_way(tmp_path: Path, awflow: Any) -> None:
+    store = stage(tmp_path, records(simulated=120, running=0))
+    state = store.read()
+    (number,) = state.claims
+    grant = store.attach(number, state)
+    assert grant is not None
+    grant.journal.append([{'settled': 'skipped', 'job': 'report', 'key': '-', 'end': 'e0' * 16}])
+    grant.close()
+    told = awflow('why', 'report', cwd=tmp_path).lines
+    assert told[:2] == ['report  skipped', '  It has not run.']
+    assert told[2].startswith('  It waits for fit: fit[5] waiting')
+    assert told[3] == '  The next run executes it if it is still needed.'
