@@ -175,6 +175,22 @@ class Origin:
 def origins(workflows: Sequence[Workflow], file: str, whole: bool, thorough: bool) -> list[Origin]:
     """Who made a file, the last first; with `whole` also who made its inputs, and so on. StateError if nobody did."""
     makers = [Makers(workflow) for workflow in workflows]
+    for name in (file, *_as_recorded(makers, file)):
+        found = _found(makers, name, whole, thorough)
+        if found:
+            return sorted(found, key=lambda origin: origin.record.ended, reverse=True)
+    raise _nobody(makers, file)
+
+
+def _as_recorded(makers: Sequence[Makers], file: str) -> Iterator[str]:
+    """A name as records and `awflow show` tell it: relative to where the run scheduled, not to here."""
+    for directory in dict.fromkeys(directory for each in makers for directory in each.directories):
+        path = os.path.join(directory, file)
+        if path != os.path.abspath(file):
+            yield os.path.relpath(path)
+
+
+def _found(makers: Sequence[Makers], file: str, whole: bool, thorough: bool) -> list[Origin]:
     found = []
     for each in makers:
         contents, runs = Contents(each.workflow, thorough), Runs(each.workflow.store)
@@ -183,9 +199,7 @@ def origins(workflows: Sequence[Workflow], file: str, whole: bool, thorough: boo
             first, *others = [Origin(file, one, runs, contents) for one in made]
             _expand(first, each, runs, contents, whole)
             found += [first, *others]
-    if not found:
-        raise _nobody(makers, file)
-    return sorted(found, key=lambda origin: origin.record.ended, reverse=True)
+    return found
 
 
 def _expand(first: Origin, makers: Makers, runs: Runs, contents: Contents, whole: bool) -> None:

@@ -123,6 +123,12 @@ def test_it_is_found_from_elsewhere_by_relative_absolute_and_linked_names(chain:
         assert told(awflow, state, name, cwd=tmp_path)['state'] == 'as recorded'
 
 
+def test_a_name_as_show_tells_it_is_found_from_a_subdirectory_too(chain: Path, awflow: Any) -> None:
+    found = told(awflow, 'all.txt', cwd=chain / 'raw')
+    assert (found['task'], found['file'], found['state']) == ('merge', '../all.txt', 'as recorded')
+    assert awflow('blame', 'none.txt', cwd=chain / 'raw').err.startswith('awflow: no task on record made none.txt')
+
+
 def test_an_output_behind_a_link_is_found_by_where_it_really_lies(workspace: Any, tmp_path: Path, awflow: Any) -> None:
     real = tmp_path / 'elsewhere'
     (real / 'results').mkdir(parents=True)
