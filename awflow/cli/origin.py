@@ -111,10 +111,24 @@ class Origin:
         if self.state == SAME:
             return f'as recorded: {recorded}{whole}'
         if self.state == CHANGED:
-            return f'changed: it was {recorded}{whole}'
+            return f'changed: it was {recorded}{whole}{self._as_it_is()}'
         if self.state == ABSENT:
             return f'absent: it was {recorded}{whole}'
         return f'not compared, as it is big: recorded are {recorded}{whole}; --thorough reads it'
+
+    def _as_it_is(self) -> str:
+        """Size and time of a file that is another than was recorded, '' of a directory."""
+        from time import time
+
+        from awflow.cli.units import moment, size
+
+        try:
+            found = os.stat(self._output_path)
+        except OSError:
+            return ''
+        if os.path.isdir(self._output_path):
+            return ''
+        return f'; now {size(found.st_size)}, written {moment(found.st_mtime, time())}'
 
     def code(self) -> Iterator[tuple[str, str]]:
         """The components of the code, and the commit that the project was at."""

@@ -47,6 +47,8 @@ def brief(seconds: float) -> str:
 
 def size(count: float) -> str:
     """Bytes, in powers of 1000."""
+    if 0.5 <= count < 1.5:
+        return '1 byte'
     for unit in SIZES[:-1]:
         if count < 999.5:
             return f'{count:.0f} {unit}' if unit == SIZES[0] or count >= 99.5 else f'{count:.1f} {unit}'

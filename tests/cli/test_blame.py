@@ -157,6 +157,7 @@ def test_changed_and_absent_files_are_told_as_such(tmp_path: Path, awflow: Any) 
     assert told(awflow, 'data/sim-1.npy', cwd=tmp_path)['state'] == 'changed'
     shown = awflow('blame', 'data/sim-1.npy', 'data/sim-2.npy', cwd=tmp_path)
     assert shown.code == 0
+    assert '; now 6 bytes, written ' in shown.out
     assert '  now      changed: it was 1.4 kB' in shown.out and '  now      absent: it was 1.4 kB' in shown.out
 
 

@@ -74,7 +74,7 @@ def test_what_succeeded_is_only_run_again_if_told_so(attempted: Workspace) -> No
     done = debug(attempted, 'fit[1]', '--yes')
     assert done.returncode == 0
     assert output.stat().st_mtime_ns > before
-    assert 'awflow: output out-1.txt: 1 bytes\n' in done.stderr
+    assert 'awflow: output out-1.txt: 1 byte\n' in done.stderr
     assert "awflow: returned {'value': 1}\n" in done.stderr
 
 
