@@ -32,7 +32,7 @@ def tasks(ctx: click.Context, incomplete: str) -> list[str]:
     found: dict[str, None] = {}
     for state in _states(ctx):
         if bracket:
-            found.update(dict.fromkeys(f'{job}[{key}]' for key in _keys(state, job) if key.startswith(value)))
+            found.update(dict.fromkeys(f'{job}[{key}]' for key in _spelled(state, job) if key.startswith(value)))
         else:
             found.update(dict.fromkeys(name for name in _jobs(state) if name.startswith(incomplete)))
     return list(found)[:MOST]
@@ -69,7 +69,18 @@ def _states(ctx: click.Context) -> Iterator[State]:
 
 
 def _jobs(state: State) -> dict[str, None]:
-    return dict.fromkeys([*state.jobs(), *(job for claim in state.claims.values() for job in claim.tasks)])
+    planned = (job for of_jobs in state.all_reasons.values() for job in of_jobs)
+    return dict.fromkeys([*state.jobs(), *(job for claim in state.claims.values() for job in claim.tasks), *planned])
+
+
+def _spelled(state: State, job: str) -> Iterator[str]:
+    """The values of a job as they are written with least trouble: strings without their quotes, unless that means another."""
+    keys = list(_keys(state, job))
+    known = set(keys)
+    for key in keys:
+        bare = key[1:-1]
+        plain = key[:1] in ('"', "'") and key[-1:] == key[:1] and '\\' not in bare and bare not in known
+        yield bare if plain else key
 
 
 def _keys(state: State, job: str) -> Iterator[str]:

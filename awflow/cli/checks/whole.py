@@ -120,7 +120,9 @@ def _left_over(
     for leak in stored.leaks(layout, state, found, results, disk):
         part.warn(
             f'{layout.workflow}: {leak.what}: {leak.count}, {size(leak.bytes)}, as {_shown(layout, leak.example)}',
-            'They do no harm. The next run with work to do removes most; `awflow clean` removes the rest.',
+            'They do no harm. `awflow clean --orphans` removes them.'
+            if 'not on record' in leak.what
+            else 'They do no harm. The next run with work to do removes most; `awflow clean` removes the rest.',
         )
     kind, words = stored.digests_cache(layout, directory_of(store, last_of(store)), disk)
     if kind:
