@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 SHOWN = 8  # names listed in an error
+CUT = 80  # letters of a value that its record keeps
 
 
 class Selection:
@@ -181,15 +182,35 @@ def _sliced(keys: Sequence[str], start: int | None, stop: int | None, step: int)
 
 def _has_parts(workflow: Workflow, job: str, key: str, value: str) -> bool:
     """Whether a value, as it is shown, has all these parts: of a dict, a named tuple, an object that shows its fields."""
+    shown = _shown(workflow, job, key)
+    if len(shown) >= CUT and shown is not key:
+        shown = shown.rpartition(',')[0]  # the last part may be cut
+    return all(_has_part(shown, *part.strip().partition('=')[::2]) for part in value.split(','))
+
+
+def _shown(workflow: Workflow, job: str, key: str) -> str:
     rows = workflow.state.rows(job)
     row = rows.row(key) if rows is not None else None
-    shown = (rows.record(row).shown if rows is not None and row is not None else '') or key
-    for part in value.split(','):
-        name, _, wanted = part.strip().partition('=')
-        spelled = rf'(?<!\w)(?:{re.escape(name)}=|["\']{re.escape(name)}["\']: )["\']?{re.escape(wanted)}["\']?(?![\w.])'
-        if not re.search(spelled, shown):
-            return False
-    return True
+    return (rows.record(row).shown if rows is not None and row is not None else '') or key
+
+
+def _has_part(shown: str, name: str, wanted: str) -> bool:
+    """Whether a part of that name is spelled so, or is the same number: `lr=1e-3` also means 0.001 and np.float64(0.001)."""
+    for found in re.finditer(rf'(?<!\w)(?:{re.escape(name)}=|["\']{re.escape(name)}["\']: )', shown):
+        rest = shown[found.end() :]
+        if re.match(rf'["\']?{re.escape(wanted)}["\']?(?![\w.])', rest):
+            return True
+        inner = re.match(r'(?:[\w.]+\()?["\']?([^,()\[\]{}"\']*)', rest)  # without what wraps it
+        if inner is not None and (inner[1] == wanted or _number(inner[1]) == _number(wanted) is not None):
+            return True
+    return False
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _readings(text: str) -> Iterator[tuple[str, str]]:
@@ -227,6 +248,8 @@ def _unknown(workflows: Sequence[Workflow], text: str) -> StateError:
     for workflow in workflows:
         for job, value in _readings(text):
             if job in workflow.jobs():
+                if '=' in value and any(len(_shown(workflow, job, key)) >= CUT for key in workflow.keys(job)[:SHOWN]):
+                    return _behind_the_cut(job, value)
                 return StateError(
                     'nothing is on record of a task {_value} of job {_job!r}', 'Use one of those, or the job alone.',
                     known=_some(workflow.keys(job)), workflow=workflow.name, _value=value, _job=job,
@@ -237,6 +260,13 @@ def _unknown(workflows: Sequence[Workflow], text: str) -> StateError:
     close = get_close_matches(text.partition('[')[0], jobs, n=1)
     todo = f'Did you mean {close[0]}?' if close else 'A job is known when a run has started or claimed a task of it.'
     return StateError('nothing is on record of a job {_text!r}', '{_todo}', known=_some(jobs), _text=text, _todo=todo)
+
+
+def _behind_the_cut(job: str, value: str) -> StateError:
+    return StateError(
+        'no task of job {_job!r} is on record with {_value}, as far as its values are: of long ones only the beginning is',
+        'Name the task by its digest: awflow status {_job} shows them.', _job=job, _value=value,
+    )  # fmt: skip
 
 
 def _some(names: Sequence[str]) -> str:

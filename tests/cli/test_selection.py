@@ -160,3 +160,42 @@ def test_a_value_is_found_by_its_parts(workspace: Any) -> None:
     assert number('named[lr=0.1]') == 1
     with pytest.raises(StateError):
         number('fit[lr=1]')
+
+
+def test_numbers_are_the_same_however_they_are_spelled_and_whatever_wraps_them(workspace: Any) -> None:
+    workspace.script("""
+        import numpy as np
+        from pathlib import Path
+        from awflow import job, schedule
+
+        @job(array=[{'lr': lr, 'data': Path('a.csv'), 'size': np.int64(n)} for lr in np.logspace(-3, -1, 3) for n in (1, 10)])
+        def fit(x): pass
+
+        schedule(fit)
+    """)
+    workspace.run()
+    root = str(workspace.directory / '.awflow')
+    for text, tasks in {
+        'fit[lr=0.1]': 2, 'fit[lr=.1]': 2, 'fit[lr=1e-3]': 2, 'fit[size=1]': 3, 'fit[lr=0.1,size=10]': 1, 'fit[data=a.csv]': 6,
+    }.items():  # fmt: skip
+        assert len(select(root, None, text).keys) == tasks, text
+    with pytest.raises(StateError):
+        select(root, None, 'fit[size=100]')
+
+
+def test_of_a_value_that_is_cut_the_parts_that_are_whole_can_be_named(workspace: Any) -> None:
+    workspace.script("""
+        from awflow import job, schedule
+
+        @job(array=[{'lr': 0.1, 'words': 'x' * 42, 'seed': 100 + n, 'last': 1000 + n} for n in range(3)])
+        def fit(x): pass
+
+        schedule(fit)
+    """)
+    workspace.run()
+    root = str(workspace.directory / '.awflow')
+    assert len(select(root, None, 'fit[lr=0.1]').keys) == 3
+    assert len(select(root, None, 'fit[seed=101]').keys) == 1
+    for text in ('fit[last=1001]', 'fit[last=1]', 'fit[last=10]'):
+        with pytest.raises(StateError, match='of long ones only the beginning is'):
+            select(root, None, text)
