@@ -30,16 +30,17 @@ def cancel(selectors: tuple[str, ...], root: str, workflow: str | None) -> None:
 
     Tasks on Slurm are cancelled there. A run on this machine is asked to stop as by Ctrl-C; it can only be stopped as a whole.
     """
+    from awflow.cli.amend import by_workflow
     from awflow.cli.observed import Workflow
-    from awflow.cli.selection import select
+    from awflow.cli.selection import select_all
     from awflow.cli.workflows import chosen
 
     if not selectors:
         stopped = sum([_cancel(Workflow(root, name), None) for name in chosen(root, workflow)])
     else:
         stopped = 0
-        for selection in [select(root, workflow, text) for text in selectors]:
-            stopped += _cancel(selection.workflow, {(selection.job, key) for key in selection.keys})
+        for observed, selections in by_workflow(select_all(root, workflow, selectors)):
+            stopped += _cancel(observed, {(each.job, key) for each in selections for key in each.keys})
     if not stopped:
         click.echo('awflow: nothing of that runs or waits')
 
