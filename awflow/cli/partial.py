@@ -12,7 +12,10 @@ from awflow.cli.litter import Removal
 from awflow.cli.observed import CRASHED
 from awflow.cli.runs import directory_of, facts_of
 from awflow.cli.units import moment
+from awflow.explain import Group
 from awflow.plan import task_name
+from awflow.state import blocks
+from awflow.state.table import OUTCOMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from awflow.cli.observed import Workflow
     from awflow.state.record import Record
+    from awflow.state.rows import Rows
     from awflow.state.store import Store
 
 COARSE = 0.02  # seconds by which the times of files may lag behind the clock
@@ -56,17 +60,16 @@ def partial_outputs(workflow: Workflow, notes: list[str]) -> list[Partial]:
     crashed = list(_crashed(workflow))
     if not crashed:
         return []
-    vouched = _vouched(workflow)
     directories = Directories(workflow.store)
     found = []
-    linked: dict[str, str] | None = None  # looked for only where something might go
+    vouched: dict[str, str] | None = None  # looked for only where something might go
     for record, paths in _declared(workflow, crashed, directories, notes):
         around = _around(workflow, directories.of(record.run))
         for path in (path for path in paths if os.path.lexists(path)):
-            linked = _linked(vouched) if linked is None else linked
+            vouched = _all_vouched(workflow) if vouched is None else vouched
             until = _until(workflow, record)
             new, left = written(path, record.started - COARSE, until)
-            why = _refusal(path, {**linked, **vouched}, around) or ('' if new else _of_another_time(path, record, until))
+            why = _refusal(path, vouched, around) or ('' if new else _of_another_time(path, record, until))
             if why:
                 notes.append(f'{_said(path, record)} stays: {why}')
             else:
@@ -121,16 +124,21 @@ def _declared(
         for record in records:
             tasks.setdefault(record.job, []).append(record.task)
         paths, trouble = declared(payload, directory, tasks) if os.path.exists(payload) else ({}, 'its payload is gone')
+        unknown: dict[str, list[str]] = {}
         for record in records:
             mine = paths.get(record.job, {}).get(record.task)
             if mine is None:
-                notes.append(f'what {task_name(record.job, record.task)} declares is not known: {trouble}')
+                unknown.setdefault(record.job, []).append(record.task)
             else:
                 yield record, [os.path.normpath(os.path.join(directory, path)) for path in mine]
+        for job, keys in unknown.items():
+            notes.append(f'what {job}{Group(keys, "", ()).where()} declares is not known: {trouble}')
 
 
-def _vouched(workflow: Workflow) -> dict[str, str]:
-    """The outputs, as real paths, that a success on record names, of all workflows of this state; with the task's name."""
+def _all_vouched(workflow: Workflow) -> dict[str, str]:
+    """The outputs, as real paths, that a success on record names, of all workflows of this state, and what links lead to from
+    them; with the task's name.
+    """
     from awflow.cli.workflows import names
     from awflow.state.store import Store
 
@@ -140,22 +148,31 @@ def _vouched(workflow: Workflow) -> dict[str, str]:
         store = workflow.store if name == workflow.name else Store(root, name)
         state = workflow.state if name == workflow.name else store.read()
         directories = Directories(store)
+        heads: dict[str, str] = {}  # real paths of directories
         for job in state.jobs():
             rows = state.rows(job)
             assert rows is not None, 'a job of the state has rows'
-            for row in range(len(rows)):
-                if rows.outcome(row) == 'succeeded' and rows.makes(row):
-                    record = rows.record(row)
-                    for path in record.outputs:
-                        real = _real(os.path.join(directories.of(record.run), path))
-                        found[real] = task_name(job, record.task)
-    return found
+            runs: dict[int, str] = {}  # by generation
+            for row, path in _made(rows):
+                number = rows.generation(row)
+                if number not in runs:
+                    runs[number] = rows.record(row).run
+                head, tail = os.path.split(os.path.normpath(os.path.join(directories.of(runs[number]), path)))
+                if head not in heads:
+                    heads[head] = os.path.realpath(head)
+                found[os.path.join(heads[head], tail)] = task_name(job, rows.keys[row])
+    return {**_linked(found), **found}
 
 
-def _real(path: str) -> str:
-    """A path without links on the way to it; what it names itself may be one."""
-    head, tail = os.path.split(os.path.normpath(path))
-    return os.path.join(os.path.realpath(head), tail)
+def _made(rows: Rows) -> Iterator[tuple[int, str]]:
+    """The rows of successes with their outputs."""
+    for row, record in rows.over.items():
+        yield from ((row, path) for path in record.outputs if rows.outcome(row) == 'succeeded')
+    if rows.base is not None:
+        well = OUTCOMES.index('succeeded')
+        for row, path in blocks.every(rows.base, 'outputs'):
+            if rows.base.outcome[row] == well and row not in rows.over:
+                yield row, path
 
 
 def _linked(vouched: dict[str, str]) -> dict[str, str]:
@@ -187,6 +204,12 @@ def _inside(directory: str) -> list[str]:
         return [entry.path for entry in os.scandir(directory) if entry.is_symlink() or entry.is_dir()]
     except OSError:
         return []
+
+
+def _real(path: str) -> str:
+    """A path without links on the way to it; what it names itself may be one."""
+    head, tail = os.path.split(os.path.normpath(path))
+    return os.path.join(os.path.realpath(head), tail)
 
 
 def _refusal(path: str, vouched: dict[str, str], around: list[str]) -> str:

@@ -147,7 +147,8 @@ def _fitting(workflow: Workflow, job: str, value: str) -> list[str]:
     if bounds is not None:
         return _sliced(keys, *bounds)
     if '=' in value:
-        return [key for key in keys if _has_parts(workflow, job, key, value)]
+        shown = _all_shown(workflow, job)
+        return [key for key in keys if _has_parts(shown.get(key, ''), key, value)]
     return [key for key in keys if fnmatchcase(key, value) or fnmatchcase(key.strip('\'"'), value)] if _is_glob(value) else []
 
 
@@ -180,22 +181,25 @@ def _sliced(keys: Sequence[str], start: int | None, stop: int | None, step: int)
     return [key for key, number in zip(keys, numbers, strict=True) if number in wanted]
 
 
-def _has_parts(workflow: Workflow, job: str, key: str, value: str) -> bool:
+def _has_parts(shown: str, key: str, value: str) -> bool:
     """Whether a value, as it is shown, has all these parts: of a dict, a named tuple, an object that shows its fields."""
-    shown = _shown(workflow, job, key)
-    if len(shown) >= CUT and shown is not key:
+    if len(shown) >= CUT:
         shown = shown.rpartition(',')[0]  # the last part may be cut
-    return all(_has_part(shown, *part.strip().partition('=')[::2]) for part in value.split(','))
+    return all(_has_part(shown or key, *part.strip().partition('=')[::2]) for part in value.split(','))
 
 
-def _shown(workflow: Workflow, job: str, key: str) -> str:
+def _all_shown(workflow: Workflow, job: str) -> dict[str, str]:
+    """The values of a job's tasks, by key, as far as their keys do not spell them."""
+    from awflow.state.members import having
+
     rows = workflow.state.rows(job)
-    row = rows.row(key) if rows is not None else None
-    return (rows.record(row).shown if rows is not None and row is not None else '') or key
+    return {rows.keys[row]: str(members['shown']) for row, members in having(rows, ('shown',))} if rows is not None else {}
 
 
 def _has_part(shown: str, name: str, wanted: str) -> bool:
     """Whether a part of that name is spelled so, or is the same number: `lr=1e-3` also means 0.001 and np.float64(0.001)."""
+    if name not in shown:
+        return False
     for found in re.finditer(rf'(?<!\w)(?:{re.escape(name)}=|["\']{re.escape(name)}["\']: )', shown):
         rest = shown[found.end() :]
         if re.match(rf'["\']?{re.escape(wanted)}["\']?(?![\w.])', rest):
@@ -248,7 +252,7 @@ def _unknown(workflows: Sequence[Workflow], text: str) -> StateError:
     for workflow in workflows:
         for job, value in _readings(text):
             if job in workflow.jobs():
-                if '=' in value and any(len(_shown(workflow, job, key)) >= CUT for key in workflow.keys(job)[:SHOWN]):
+                if '=' in value and any(len(shown) >= CUT for shown in _all_shown(workflow, job).values()):
                     return _behind_the_cut(job, value)
                 return StateError(
                     'nothing is on record of a task {_value} of job {_job!r}', 'Use one of those, or the job alone.',
