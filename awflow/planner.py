@@ -11,6 +11,7 @@ from awflow.errors import CycleError
 from awflow.facts import Link
 from awflow.graph import ordered, unique_names
 from awflow.job import Job
+from awflow.meanwhile import Meanwhile
 from awflow.place import definition_site, place_of, refuse_foreign
 from awflow.plan import Plan
 from awflow.sources import Sources
@@ -136,7 +137,9 @@ class Planner:
         self._mark()
         self.survey = Survey(self.subjects, state, self.digests, self.store.layout.directory, dead or {})
         self.survey.sources = Sources(self._fingerprinter.excerpt, self.subjects, state)
-        return Plan(self.survey.facts())
+        with Meanwhile():
+            facts = self.survey.facts()
+        return Plan(facts)
 
     def _link(self) -> None:
         numbers = {job: number for number, job in enumerate(self.order)}

@@ -20,7 +20,7 @@ DEAR = ('asyncio', 'cloudpickle', 'dataclasses', 'enum', 'hashlib', 'inspect', '
 # What a run that finds nothing to do needs, and not one module more: each costs everybody a tenth of a millisecond and more at
 # every start. What a module of these needs only when something must run or be shown, it imports where it needs it.
 NOTHING_TO_DO = """
-    _version uncaught decorators arity arrays errors job current resources run facts garbage graph plan edges outcome reasons planner
+    _version uncaught decorators arity arrays errors job current resources run facts garbage graph meanwhile plan edges outcome reasons planner
     ancestry place sources subject elements identity specs survey alone producers verdict
     state state.jsontext state.record state.store state.fs state.layout state.snapshot state.ledger state.journal state.liveness
     state.attempts state.reader state.table state.view state.overlay state.rows state.cached state.digests state.confirmed
