@@ -155,9 +155,8 @@ class Digests:
         if found is None:
             return None
         digest, signature = found
-        cached = self._cache[path] = Cached(signature, digest, seen)
-        self._changed = True
-        return digest, signature, cached.lasts
+        self._remember(path, Cached(signature, digest, seen))
+        return digest, signature, self._cache[path].lasts
 
     def learn(self, path: str, content: Content, signature: Signature | None = None) -> None:
         """Take over what another process digested when the file had this signature (by default: has now).

@@ -80,7 +80,7 @@ if not run.executed:
     print(*sorted(set(sys.modules) - before))
 """
 ARRAY = """
-@ensure(lambda i: os.path.exists('made'))
+@ensure(lambda i: os.path.exists(f'{i}.txt'))
 @outputs('{i}.txt')
 @job(array=100)
 def each(i): open(f'{i}.txt', 'w').close()
