@@ -1,8 +1,8 @@
 """A project whose first run was killed, made without running it: `python benchmarks/live_state.py DIR [TASKS]`.
 
-One array, of each task an input and an output. Of every hundred tasks the last has not ended, of every
-thousand one failed. So the journal has two lines for each of the others, spelled and framed as a run leaves them that has a process
-for each task, in the order in which one on two cores writes them. Files are not made.
+One array, of each task an input and an output. Of every hundred tasks the last has not ended, of every thousand one failed. So
+the journal has two lines for each of the others, spelled and framed as a run leaves them that has a process for each task, in
+the order in which one on two cores writes them. Files are not made.
 """
 
 from __future__ import annotations

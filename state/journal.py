@@ -142,26 +142,26 @@ class Pieces:
         """The bad lines to which nothing can be added any more."""
         return [at for at in self.bad if at < self._behind]
 
-    def onto(self, overlay: Overlay, wanted: Callable[[bytes], bool] | None = None) -> Overlay:
-        """What the overlay says and what the objects say; of many only the lines are kept. Those that are not `wanted` are not
-        looked at.
+    def onto(self, overlay: Overlay, wanted: Callable[[bytes], bool] | None = None, whole: bool = False) -> Overlay:
+        """What the overlay says and what the objects say; of many only the lines are kept, unless the `whole` is going to be
+        needed. Those that are not `wanted` are not looked at.
 
         Nothing that is made meanwhile is garbage, and where there is much of it the search for it would take half the time.
         """
         import gc
 
         if len(self._first) <= _FEW or wanted is not None or not gc.isenabled():
-            return self._onto(overlay, wanted)
+            return self._onto(overlay, wanted, whole)
         gc.disable()
         try:
-            return self._onto(overlay, wanted)
+            return self._onto(overlay, wanted, whole)
         finally:
             gc.enable()
 
-    def _onto(self, overlay: Overlay, wanted: Callable[[bytes], bool] | None) -> Overlay:
+    def _onto(self, overlay: Overlay, wanted: Callable[[bytes], bool] | None, whole: bool) -> Overlay:
         if len(self._first) <= _FEW or wanted is not None:
             return overlay.extended(self.objects(wanted))
-        return overlay.with_lines(self._bodies(None))
+        return overlay.with_lines(self._bodies(None), whole)
 
     def objects(self, wanted: Callable[[bytes], bool] | None = None) -> Iterator[dict[str, Any]]:
         for bodies in self._bodies(wanted):

@@ -73,13 +73,14 @@ def _compared(base: Base, rows: range, shown: Mapping[str, Column]) -> dict[str,
     nothing = '0' * _DIGITS
     flags = base.flags[span].tolist()
     keys = [str(row) for row in rows] if base.counted else base.keys()[span]
-    told = {
+    words = {**{code: word or None for code, word in enumerate(OUTCOMES)}, OTHER_OUTCOME: None}
+    told: dict[str, Column] = {
         'job': [base.job or None] * len(rows),
         'task': [key or None for key in keys],
         'generation': [number or None for number in base.generation[span]],
         'attempt': _either(shown.get('attempt'), [[p >> 16, p & 0xFFFF] if p else None for p in base.attempt[span]]),
         'final': [True if each & FINAL else None for each in flags],
-        'outcome': _either(shown.get('outcome'), [None if c == OTHER_OUTCOME else OUTCOMES[c] or None for c in base.outcome[span]]),
+        'outcome': _either(shown.get('outcome'), [words[code] for code in base.outcome[span]]),
         'id': _either(shown.get('id'), [end if f & END_IS_ID else None for end, f in zip(ends, flags, strict=True)]),
         'end': [end if end != nothing else None for end in ends],
         'code': [code or None for code, _ in contexts],

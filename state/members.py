@@ -27,7 +27,7 @@ def having(rows: Rows, names: Collection[str]) -> Iterator[tuple[int, dict[str, 
     for number, first in enumerate(range(0, rows.base.count if rows.base else 0, BLOCK)):
         assert rows.base is not None, 'only its blocks are looked through'
         count = min(BLOCK, rows.base.count - first)
-        columns = {name: column for name, column in _members(rows.base, number, count, names).items()}
+        columns = _members(rows.base, number, count, names)
         for row, values in enumerate(zip(*columns.values(), strict=True), first):
             found = {name: value for name, value in zip(columns, values, strict=True) if value is not None}
             if found and row not in rows.over:

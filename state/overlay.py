@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from awflow.state.briefs import Briefs
     from awflow.state.spelling import Fits, Lines
 
-_CODE = b',"code":"'
+_CODE, _FINAL = b',"code":"', b'"final"'
 _AT_ONCE = 1024  # lines that are parsed at a time
 _FEW = 10_000  # records that are asked for one by one, before all are made
 
@@ -38,11 +38,13 @@ class Overlay:
             new.put(obj)
         return new.overlay
 
-    def with_lines(self, parts: Iterable[list[bytes]]) -> Overlay:
-        """A copy with what lines say, which are given without sums and parsed when somebody asks."""
+    def with_lines(self, parts: Iterable[list[bytes]], whole: bool = False) -> Overlay:
+        """A copy with what lines say, which are given without sums and parsed when somebody asks; with `whole`, as all records
+        are going to be asked for, at once, which spares keeping the lines.
+        """
         new = _Copy(self)
         for bodies in parts:
-            new.add(bodies)
+            new.add(bodies, whole)
         return new.overlay
 
 
@@ -69,7 +71,7 @@ class _Copy:
         else:
             self.overlay.facts[repr(obj)] = dict(obj)
 
-    def add(self, bodies: list[bytes]) -> None:
+    def add(self, bodies: list[bytes], whole: bool) -> None:
         from awflow.state.journal import objects
         from awflow.state.spelling import by_job, name_of
 
@@ -77,7 +79,10 @@ class _Copy:
         objs = objects(odd)
         if groups and not any('task' in obj for obj in objs):
             for job, keys, mine in groups:
-                self._of(job).add(keys, mine)
+                told = self._of(job)
+                told.add(keys, mine)
+                if whole:
+                    told.read(dict.fromkeys(keys))
             for obj in objs:
                 self.put(obj)
             return
@@ -214,34 +219,56 @@ class Told:
             rest = left
         return [key for key in self._lines if key in found]
 
-    def read(self) -> None:
-        """Make the records of all tasks, as who folds them needs them."""
-        unread = [key for key, lines in self._lines.items() if not isinstance(lines, Record)]
+    def read(self, keys: Iterable[str] | None = None) -> None:
+        """Make the records of these tasks, or of all, as who folds them needs them."""
+        lines = self._lines
+        unread = [key for key in (lines if keys is None else keys) if not isinstance(lines[key], Record)]
         for at in range(0, len(unread), _AT_ONCE):
             self._read(unread[at : at + _AT_ONCE])
 
     def _read(self, keys: Sequence[str]) -> list[Record]:
         """The records of these tasks. Lines are parsed all at once; starts that say nothing of their own are not."""
         from awflow.state.journal import objects
-        from awflow.state.spelling import only, orders
 
-        self._orders = known = self._orders or orders()
-        parts: list[tuple[bytes | Record, ...]] = []
-        for key in keys:
-            lines = self._lines[key]
-            whole = only(lines, known) if type(lines) is tuple else lines
-            parts.append((whole,) if whole is not None else lines)  # type: ignore[arg-type]
-        said = iter(objects([line for lines in parts for line in lines if type(line) is bytes]))
+        told = [self._lines[key] for key in keys]
+        lasts = [_last(lines) for lines in told]
+        said = iter(objects([line for line in lasts if line is not None]))
         found = []
-        for key, lines in zip(keys, parts, strict=True):
-            record: Record | None = None
-            for line in lines:
-                new = line if isinstance(line, Record) else Record.from_dict(next(said))
-                self._alike_in(new)
-                record = new if record is None else self._higher(record, new)
-            assert record is not None, 'of every task something was told'
+        for key, lines, line in zip(keys, told, lasts, strict=True):
+            last = next(said) if line is not None else {}
+            if type(lines) is tuple and not self._says_all(last, lines):
+                record = self._put_together(lines)
+            else:
+                record = lines if isinstance(lines, Record) else Record.from_dict(last)
+            self._alike_in(record)
             self._lines[key] = record
             found.append(record)
+        return found
+
+    def _says_all(self, last: Mapping[str, Any], lines: Sequence[bytes | Record]) -> bool:
+        """Whether the last of these lines is the end of an attempt of which the other is the start. Mostly it begins as the
+        start does, but for that one's last letter, a brace; then it has whatever the start has.
+        """
+        start, end = lines[0], lines[-1]
+        if len(lines) != 2 or type(start) is not bytes or type(end) is not bytes:
+            return False
+        if end.startswith(start[:-1]) and _FINAL not in start and b'\\' not in start:
+            return last.get('final') is True and 'attempt' not in last
+        from awflow.state.spelling import only, orders
+
+        self._orders = self._orders or orders()
+        return only(lines, self._orders) is not None
+
+    def _put_together(self, lines: Sequence[bytes | Record]) -> Record:
+        """What lines say one after the other."""
+        from awflow.state.journal import objects
+
+        found: Record | None = None
+        for line in lines:
+            new = line if isinstance(line, Record) else Record.from_dict(objects([line])[0])
+            self._alike_in(new)
+            found = new if found is None else self._higher(found, new)
+        assert found is not None, 'of every task something was told'
         return found
 
     def _higher(self, known: Record, record: Record) -> Record:
@@ -256,3 +283,58 @@ class Told:
         one = self._alike.setdefault
         record.job, record.code = one(record.job, record.job), one(record.code, record.code)
         record.run, record.host = one(record.run, record.run), one(record.host, record.host)
+
+
+class Over(dict[int, 'Record']):
+    """Records by row, some of which are made when they are asked for: until then the key of the task stands in their place."""
+
+    __slots__ = ('told',)
+
+    def __init__(self, told: Sequence[Told], rows: Mapping[int, str | Record] | None = None) -> None:
+        super().__init__(rows or {})  # type: ignore[arg-type]
+        self.told = told  # of what stands for a record, one of these knows it
+
+    def __getitem__(self, row: int) -> Record:
+        known: Record | str = super().__getitem__(row)
+        return self._record(known) if isinstance(known, str) else known
+
+    def get(self, row: int, default: Any = None) -> Any:
+        known = super().get(row)
+        return default if known is None else self._record(known) if isinstance(known, str) else known
+
+    def items(self) -> Iterator[tuple[int, Record]]:  # type: ignore[override]
+        self.read()
+        return zip(self, self.values(), strict=True)
+
+    def values(self) -> list[Record]:  # type: ignore[override]
+        self.read()
+        return [self._record(known) if isinstance(known, str) else known for known in super().values()]
+
+    def read(self) -> None:
+        """Make all records, which takes less time than to make them one by one."""
+        for told in self.told:
+            told.read()
+
+    def keys_of(self) -> dict[str, int]:
+        """The tasks of which there are no records as yet, with their rows."""
+        return {known: row for row, known in super().items() if isinstance(known, str)}  # type: ignore[misc]
+
+    def code(self, row: int) -> str:
+        """The digest of the code of one."""
+        known: Record | str = super().__getitem__(row)
+        if not isinstance(known, str):
+            return known.code
+        return next(told.code(known) for told in self.told if known in told)
+
+    def made(self) -> dict[int, Record]:
+        """The records that there are."""
+        return {row: known for row, known in super().items() if not isinstance(known, str)}
+
+    def _record(self, key: str) -> Record:
+        return next(told[key] for told in self.told if key in told)
+
+
+def _last(lines: Lines) -> bytes | None:
+    """The last of what is told of a task, if that is a line."""
+    last = lines[-1] if type(lines) is tuple else lines
+    return last if isinstance(last, bytes) else None

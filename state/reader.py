@@ -14,6 +14,7 @@ from awflow.errors import StateCorruptError
 from awflow.state.journal import Pieces
 from awflow.state.layout import accessing, check_access
 from awflow.state.ledger import Entry, Listing, claim_name, snapshot_name
+from awflow.state.overlay import Overlay
 from awflow.state.snapshot import Damaged
 from awflow.state.table import Table
 from awflow.state.view import State
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from awflow.state.fs import Disk
     from awflow.state.layout import Layout
-    from awflow.state.overlay import Overlay
 
 PATIENCE = 90.0  # seconds for which a network filesystem may show a name and not the bytes, or the reverse
 BRIEF = 2.0  # where no other host writes: as long as somebody on this one may need between two steps
@@ -217,7 +217,7 @@ class Reader:
             self._kept.ended[key] = (self._kept.live.pop(name)[2], [])
         if key not in self._kept.ended:
             pieces = self._pieces(name, 0, length)
-            overlay = pieces.onto(_nothing())
+            overlay = pieces.onto(Overlay(), whole=not self.looking)
             if pieces.end < length:
                 raise _Again(name, f'it has {pieces.end} bytes of {length}')
             if pieces.holed and self._may_arrive(key):
@@ -235,17 +235,17 @@ class Reader:
         key = (claim_name(number), self._kept.sizes[number])
         if key not in self._kept.ended:
             records = ({**fields, 'generation': number} for fields in entry.records)
-            self._kept.ended[key] = (_nothing().extended(records), [])
+            self._kept.ended[key] = (Overlay().extended(records), [])
         return self._kept.ended[key][0]
 
     def live_journal(self, name: str) -> tuple[Overlay, int, list[int]]:
         """What a growing journal says so far, its length and where it is torn; only what is new is read."""
-        offset, seen, overlay, _ = self._kept.live.get(name) or (0, 0, _nothing(), [])
+        offset, seen, overlay, _ = self._kept.live.get(name) or (0, 0, Overlay(), [])
         pieces = self._pieces(name, offset)
-        told = pieces.onto(overlay, self._wanted) if pieces else overlay
+        told = pieces.onto(overlay, self._wanted, not self.looking) if pieces else overlay
         if pieces.end < seen:  # shorter than it was: another file, or a client's stale idea of its length
             pieces = self._pieces(name, 0)
-            told = pieces.onto(_nothing(), self._wanted)
+            told = pieces.onto(Overlay(), self._wanted, not self.looking)
         self._kept.live[name] = (pieces.resume, pieces.end, told, pieces.torn)
         return told, pieces.end, pieces.torn
 
@@ -255,12 +255,6 @@ class Reader:
 
     def _pieces(self, name: str, offset: int, limit: int = -1) -> Pieces:
         return Pieces(lambda at, size: self._bytes(name, at, size), offset, limit)
-
-
-def _nothing() -> Overlay:
-    from awflow.state.overlay import Overlay  # a run that finds nothing to do mostly finds a snapshot alone
-
-    return Overlay()
 
 
 class _Look:

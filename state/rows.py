@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from awflow.state import attempts, jsontext
+from awflow.state.overlay import Over
 from awflow.state.record import EMPTY, Record, own_digest
 from awflow.state.table import FINAL, MAKES, OTHER_OUTCOME, OUTCOMES, RESULT, WIDTH, natural
 
@@ -84,55 +85,6 @@ class RowColumns:
             column, nothing = getattr(self, name), bytes(width)
             parts = (nothing if row is None else column[width * row : width * row + width] for row in places)
             setattr(self, name, bytearray().join(parts))
-
-
-class Over(dict[int, 'Record']):
-    """Records by row, some of which are made when they are asked for: until then the key of the task stands in their place."""
-
-    __slots__ = ('told',)
-
-    def __init__(self, told: Sequence[Told], rows: Mapping[int, str | Record] | None = None) -> None:
-        super().__init__(rows or {})  # type: ignore[arg-type]
-        self.told = told  # of what stands for a record, one of these knows it
-
-    def __getitem__(self, row: int) -> Record:
-        known: Record | str = super().__getitem__(row)
-        return self._record(known) if isinstance(known, str) else known
-
-    def get(self, row: int, default: Any = None) -> Any:
-        known = super().get(row)
-        return default if known is None else self._record(known) if isinstance(known, str) else known
-
-    def items(self) -> Iterator[tuple[int, Record]]:  # type: ignore[override]
-        self.read()
-        return zip(self, self.values(), strict=True)
-
-    def values(self) -> list[Record]:  # type: ignore[override]
-        self.read()
-        return [self._record(known) if isinstance(known, str) else known for known in super().values()]
-
-    def read(self) -> None:
-        """Make all records, which takes less time than to make them one by one."""
-        for told in self.told:
-            told.read()
-
-    def keys_of(self) -> dict[str, int]:
-        """The tasks of which there are no records as yet, with their rows."""
-        return {known: row for row, known in super().items() if isinstance(known, str)}  # type: ignore[misc]
-
-    def code(self, row: int) -> str:
-        """The digest of the code of one."""
-        known: Record | str = super().__getitem__(row)
-        if not isinstance(known, str):
-            return known.code
-        return next(told.code(known) for told in self.told if known in told)
-
-    def made(self) -> dict[int, Record]:
-        """The records that there are."""
-        return {row: known for row, known in super().items() if not isinstance(known, str)}
-
-    def _record(self, key: str) -> Record:
-        return next(told[key] for told in self.told if key in told)
 
 
 class Rows:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _NAMED = rb'\{"job":"([^"\\]*)","task":"([^"\\]*)"'
 _JOBS = 8  # that are looked for one after the other
 _ODD = 16  # lines, likewise
-_FINAL = b'"final"'
+FINAL = b'"final"'
 _SAMPLED = 64  # lines among which one is looked for that is spelled as most
 _SHAPES = 3  # sets of members that are looked for by themselves, which takes two thirds of the time
 
@@ -120,7 +120,7 @@ def _begins(start: bytes, end: bytes, starts: Fits) -> bool:
     """Whether a line is the start of the attempt that the other ends, and so tells nothing that the other does not. Mostly the
     end begins as the start does, but for its last letter, a brace.
     """
-    if end.startswith(start[:-1]) and _FINAL not in start:
+    if end.startswith(start[:-1]) and FINAL not in start:
         return True
     if not starts(start):
         return False
@@ -158,7 +158,7 @@ def _ended(told: list[tuple[str, Lines]], pattern: re.Pattern[bytes], starts: Fi
         start, end = lines if type(lines) is tuple and len(lines) == 2 else (None, lines)
         match = ends(end) if type(end) is bytes else None
         if match is not None and (start is None or (type(start) is bytes and (
-            (end.startswith(start[:-1]) and _FINAL not in start) or _begins(start, end, starts)  # type: ignore[union-attr,arg-type]
+            (end.startswith(start[:-1]) and FINAL not in start) or _begins(start, end, starts)  # type: ignore[union-attr,arg-type]
         ))):  # fmt: skip
             keys.append(key)
             over.append(match)

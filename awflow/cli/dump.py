@@ -37,8 +37,8 @@ def dump(root: str, workflow: str | None) -> None:
 
 
 def _lines(part: list[dict[str, Any]], dumps: Callable[[object], str]) -> str:
-    """An object a line. All are spelled at once, and parted where one ends and the next begins: in a string no quote is without a
-    backslash, so that is found between two objects, or in a list of objects that have such members.
+    """An object a line. All are spelled at once, and parted where one ends and the next begins: in a string no quote is without
+    a backslash, so that is found between two objects, or in a list of objects that have such members.
     """
     begin = '{"workflow": ' + dumps(part[0]['workflow']) + ', "kind": '
     parted = dumps(part)[1:-1].split('}, ' + begin)

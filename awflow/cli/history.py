@@ -60,7 +60,7 @@ def alike(account: Account, group: TaskGroup) -> Iterator[tuple[Sequence[Reason]
         yield own, group.keys
         return
     entries = account.groups.get(group.job, [])
-    if len(entries) == 1 and set(entries[0].keys).issuperset(group.keys):
+    if len(entries) == 1 and all(account.group(group.job, key) is not None for key in group.keys):
         yield [*own, *entries[0].reasons], group.keys
         return
     found: dict[Any, tuple[Sequence[Reason], list[str]]] = {}
