@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from awflow.state import jsontext
 from awflow.state.fold import fold
+from awflow.state.listing import listed
+from awflow.state.members import having
 from awflow.state.overlay import Told
 from awflow.state.record import EMPTY, Record, names_digest, own_digest
 from awflow.state.rows import Rows
@@ -257,3 +259,32 @@ def test_one_member_of_a_block_is_read_without_the_others() -> None:
         assert found[0] is None
         assert found[1]['at'] == 3
     assert column_of(memoryview(packed(b'{"note":["a","b"]}')), 'result', 2) == []
+
+
+@PATIENT
+@given(st.lists(records(KEYS), max_size=8), st.lists(records(KEYS), max_size=2), st.sampled_from([{}, {'workflow': 'flow'}]))
+def test_all_records_are_listed_as_they_are_one_by_one(found: list[Record], later: list[Record], head: dict[str, str]) -> None:
+    for each in (rows(found), rows(later, base=rows(found), live=(1,)), rows([], base=rows(found))):
+        expected = []
+        for row in range(len(each)):
+            earlier = {'earlier': told} if (told := each.earlier(row)) else {}
+            expected.append({**head, 'shows': each.outcome(row), **each.record(row).to_dict(), **earlier})
+        assert [list(told.items()) for told in listed(each, head)] == [list(told.items()) for told in expected]
+
+
+@pytest.mark.parametrize('count', [3, 200])
+def test_of_members_that_lie_in_blocks_those_asked_for_are_found(count: int) -> None:
+    odd: list[dict[str, object]] = [
+        {}, {'lint': {}}, {'lint': {'checks': list(range(count)), 'x': digest(1)}}, {'note': '"checks":['}, {'error': {'line': '#'}},
+        {'checks': [{'name': 'c', 'when': 'after', 'ok': True}]}, {'error': {'line': digest(2)}}, {'outputs': {'a': [digest(3), 1]}},
+    ]  # fmt: skip
+    for kept in (odd, odd[:4], odd[3:6], odd[5:], odd[:2]):
+        told = [Record(job='f', task=str(row), **kept[row % len(kept)]) for row in range(count)]  # type: ignore[arg-type]
+        plain = Rows('f', None, [Told.of(told)], ())
+        for names in (('checks',), ('lint', 'checks'), ('error', 'note'), ('outputs', 'lint')):
+            expected = [
+                (row, {name: fields[name] for name in names if name in fields})
+                for row, fields in enumerate(record.to_dict() for record in told)
+            ]
+            for each in (plain, Rows('f', folded(plain).base('f'), [], ())):
+                assert list(having(each, names)) == [(row, members) for row, members in expected if members]
