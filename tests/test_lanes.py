@@ -61,21 +61,22 @@ def test_short_tasks_have_processes_of_their_own_that_few_others_forked(workspac
 
 
 def test_no_task_waits_behind_a_slow_one_while_another_worker_idles(workspace: Workspace) -> None:
-    os.mkfifo(workspace.path / 'gate')
+    for i in (90, 150):
+        os.mkfifo(workspace.path / f'gate-{i}')
     workspace.script(
         NOTE
         + """
     @job(array=200)
     def work(i):
         note(i)
-        if i in (90, 150): open('gate').close()
+        if i in (90, 150): open(f'gate-{i}').close()
     schedule(work, workers=3)
     """
     )
     process = workspace.start()
     awaited(process, lambda: len(notes(workspace)) == 200)  # though two of them go on for as long as it takes
-    for _ in range(2):
-        open(workspace.path / 'gate', 'w').close()
+    for i in (90, 150):
+        open(workspace.path / f'gate-{i}', 'w').close()
     assert process.wait(LIMIT) == 0, process.communicate()
     process.communicate()
     assert max(Counter(parent for _, _, parent in notes(workspace)).values()) > 2, 'lanes'

@@ -10,9 +10,9 @@ it adopt its own orphans as other tasks do: that is one step more in each child,
 child at a time. Whatever is a child of the lane when the task's process has ended was left behind by that task, and is
 killed before the next one begins.
 
-A token for each order lies in a pipe. The lane takes one before it begins an order, and ends when there is none; the driver
-takes them back for orders that had better run elsewhere. A token reaches one of the two, so no order is begun twice or not at
-all.
+There is a token for each order, in a semaphore. The lane takes one before it begins an order, and ends when there is none; the
+driver takes them back for orders that had better run elsewhere. A token reaches one of the two, so no order is begun twice or
+not at all.
 
     to the driver, by the child    its report, if there is more to say than that it succeeded
     to the driver, by the lane     [pid, status, user, system, rss, started, ended, whether it succeeded without a report]
@@ -182,8 +182,7 @@ class Lane:
         output, mouth, tokens, marker, context = self.seat.output, self.seat.mouth, self.seat.tokens, self.marker, self.context
         for n, (order, journal, line, told, given) in enumerate(ready, table[begun] + 1):
             try:
-                if not read(tokens, 1):
-                    return False
+                read(tokens, 8)
             except BlockingIOError:  # the driver has taken it back
                 return False
             if told is not None:

@@ -38,6 +38,7 @@ RECORDS = 256  # of which that may be so
 LOOSE = 0.05  # seconds by which a limit may be overstepped
 SIGN, RAREST = 30.0, 600.0  # seconds between signs of life: each pause doubles, for they only inform
 MIB = 1024 * 1024
+LANES = 100  # at a time: each takes two descriptors more
 
 
 class LocalBackend:
@@ -189,7 +190,9 @@ class LocalBackend:
     def lane(self, number: int, queue: deque[Row]) -> int:
         """How many of the tasks a lane gets, see Pacing."""
         options = self.session.survey.subjects[number].job.options
-        return 1 if self._watches() else self.pacing.lane(number, options, len(queue), self.size)
+        if self._watches() or sum(child.lane for child in self.children.values()) >= LANES:
+            return 1
+        return self.pacing.lane(number, options, len(queue), self.size)
 
     def prepared(self, queue: deque[Row], most: int) -> list[Attempt]:
         """What is to be run of the first tasks of a queue, none if all of them proved unchanged."""

@@ -367,6 +367,8 @@ class Pool:
         self._events.append(exited)
         if seat.paced:
             self._unregister(seat.channel)
+        if seat.lane:
+            seat.end_lane()
         if self._batches.pop(exited.slot, None) is not None and clean:
             self._register(seat.output, partial(self._read, seat))
         if not clean or seat.paced:  # somebody may still write, or a `go` that came too late be there

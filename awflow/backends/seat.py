@@ -44,6 +44,12 @@ class Seat(Place):
             if descriptor >= 0:
                 os.close(descriptor)
 
+    def end_lane(self) -> None:
+        """The lane is gone, and so are its tokens."""
+        os.close(self.tokens)
+        os.close(self.trough)
+        self.tokens = self.trough = -1
+
     def begin(self, n: int, order: dict[str, Any]) -> bool:
         """The n-th order begins. Its start is on record already, or is now, in one write; False if it cannot be."""
         line = order.pop('line', None)

@@ -36,8 +36,7 @@ class Slot:
         self.output, output = os.pipe2(os.O_CLOEXEC)
         self.channel, mouth = os.pipe2(os.O_CLOEXEC)
         self.go = -1  # the end of a pipe by which batches are let go on, once one is to wait
-        self.tokens = self.mint = -1  # both ends of a pipe with a token for each order that a lane has not begun
-        self.trough = self.feed = -1  # both ends of a pipe with further orders of a lane
+        self.tokens = self.feed = -1  # of a lane: one token for each order that it has not begun, further orders
         os.set_blocking(self.output, False)
         os.set_blocking(self.channel, False)
         home.post({'seat': number}, [output, mouth])
@@ -60,23 +59,24 @@ class Slot:
             ear, self.go = os.pipe2(os.O_CLOEXEC)
             self.home.post({'ear': self.number}, [ear])
         if lane:
-            self._mint(orders)
+            self._equip(orders)
 
-    def _mint(self, number: int) -> None:
-        """Tokens for so many orders."""
-        if self.mint < 0:
-            self.tokens, self.mint = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-            self.trough, self.feed = os.pipe2(os.O_CLOEXEC)
-            self.room = _capacity(self.feed) - PAGE  # the last is for what ends a lane
-            self.home.post({'tokens': self.number}, [os.dup(self.tokens), os.dup(self.trough)])
-        _read(self.tokens, PIECE)  # what a lane that died has left
-        while left := waiting(self.trough):
-            os.read(self.trough, left)
-        os.write(self.mint, b'.' * number)
+    def _equip(self, orders: int) -> None:
+        """What the driver shares with a lane: a semaphore that it holds too, and the end of a pipe."""
+        self.tokens = os.eventfd(orders, os.EFD_CLOEXEC | os.EFD_NONBLOCK | os.EFD_SEMAPHORE)
+        trough, self.feed = os.pipe2(os.O_CLOEXEC)
+        self.room = _capacity(self.feed) - PAGE  # the last is for what ends a lane
+        self.home.post({'tokens': self.number}, [os.dup(self.tokens), trough])
+
+    def end_lane(self) -> None:
+        """The lane is gone."""
+        for descriptor in (self.tokens, self.feed):
+            os.close(descriptor)
+        self.tokens = self.feed = -1
 
     def hungry(self) -> bool:
         """Whether a lane has taken all orders that it was given."""
-        return not waiting(self.trough)
+        return not waiting(self.feed)
 
     def more(self, orders: list[dict[str, Any]]) -> bool:
         """Further orders for a lane that is hungry, or none to let it end; False if they are more than fits."""
@@ -84,13 +84,20 @@ class Slot:
         if orders and len(data) > self.room:
             return False
         self.orders += len(orders)
-        os.write(self.mint, b'.' * len(orders))  # before it may look for them
+        os.eventfd_write(self.tokens, len(orders))  # before it may look for them
         os.write(self.feed, data)
         return True
 
     def take_back(self, number: int) -> int:
         """Take at most so many orders from a lane, the last ones; how many those are. It will not begin them."""
-        self.orders -= (taken := len(_read(self.tokens, number)))
+        taken = 0
+        try:
+            while taken < number:
+                os.eventfd_read(self.tokens)
+                taken += 1
+        except BlockingIOError:
+            pass
+        self.orders -= taken
         return taken
 
     def announce(self) -> Iterator[Event]:
@@ -201,7 +208,7 @@ class Slot:
             yield Reported(self.number, self.n, full(report))
 
     def close(self) -> None:
-        for descriptor in (self.output, self.channel, self.go, self.tokens, self.mint, self.trough, self.feed):
+        for descriptor in (self.output, self.channel, self.go, self.tokens, self.feed):
             if descriptor >= 0:
                 os.close(descriptor)
 

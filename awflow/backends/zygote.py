@@ -227,6 +227,8 @@ class Zygote:
             pid = os.fork()
         except OSError as error:  # no more processes, no more memory
             os.write(seat.output, f'awflow: the task could not be started: {error}\n'.encode())
+            if message['lane']:
+                seat.end_lane()
             self._tell_exited(slot, os.EX_OSERR << 8, 0, 0, 0, True)
             return
         if pid == 0:
@@ -313,6 +315,8 @@ class Zygote:
             _, status, usage = os.wait4(ended.si_pid, 0)
             if task is not None:
                 del self.tasks[task.pid], self.slots[task.slot]
+                if task.lane:
+                    self.seats[task.slot].end_lane()
                 self._tell_exited(
                     task.slot, status, int(1e6 * usage.ru_utime), int(1e6 * usage.ru_stime), usage.ru_maxrss, clean
                 )
