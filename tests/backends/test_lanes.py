@@ -347,3 +347,35 @@ def test_an_output_that_is_missing_or_large_is_left_to_nobody_else(bench, launch
     launch(1, outputs=['out-0'])
     over(bench)
     assert bench.reports[0, 0]['outputs']['out-0'][1] == 200_000
+
+
+def test_lanes_leave_no_descriptors_behind(bench, launch):
+    bench.load(bench.define('def f(i): pass', array=2))
+    held = []
+    for _ in range(5):
+        launch(2)
+        over(bench)
+        ((zygote, _),) = bench.pool.pids
+        held.append((len(os.listdir('/proc/self/fd')), len(os.listdir(f'/proc/{zygote}/fd'))))
+    assert held[-1] == held[0], held
+
+
+def test_a_lane_goes_on_with_what_it_is_given_while_it_works(bench):
+    journal = bench.directory / 'journal'
+    journal.touch()
+    os.mkfifo(bench.directory / 'gate')
+    bench.load(bench.define("import os\ndef f(i):\n    print(os.getppid())\n    if i == 1: open('gate').close()", array=9))
+    orders = [bench.order(task=str(n), position=n, journal=str(journal), line=f'{n}\n') for n in range(9)]
+    bench._current[0] = 0
+    bench.pool.launch(0, orders[:2], 1, lane=True)
+    begun(bench, 2)
+    assert bench.pool.hungry(0)
+    assert bench.pool.more(0, orders[2:7])
+    assert not bench.pool.hungry(0)
+    assert bench.pool.take_back(0, 3) == 3
+    assert not bench.pool.more(0, [{**orders[8], 'task': 'x' * 2_000_000}]), 'more than a pipe holds'
+    bench.pool.enough(0)
+    open(bench.directory / 'gate', 'w').close()
+    assert over(bench).begun == 4
+    assert len({bench.text(0, n) for n in range(4)}) == 1, 'one lane'
+    assert journal.read_text() == '0\n1\n2\n3\n'
