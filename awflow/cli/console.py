@@ -30,6 +30,13 @@ class Glyphs:
         self.down = 'v ' if plain else '\u2193 '
 
 
+def word(task: str) -> str:
+    """A task as one writes it for a shell: in double quotes, or in others if it holds what a shell looks for within those."""
+    from shlex import quote
+
+    return quote(task) if any(letter in task for letter in '"\\$`!') else f'"{task}"'
+
+
 def glyphs() -> Glyphs:
     """Those that the output can show."""
     return Glyphs(plain=not _beyond_ascii())

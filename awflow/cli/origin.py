@@ -247,13 +247,15 @@ def _unfinished(outcome: str) -> str:
 
 
 def _nobody(makers: Sequence[Makers], file: str) -> StateError:
+    from awflow.cli.console import word
+
     there = os.path.lexists(file)
     declared = [attempt for each in makers for attempt in each.declaring(file)]
     if declared:
         last = declared[0]
         return StateError(
-            'nothing is on record of who made {_file}: {_task}, which declares it, {_how}', 'See `awflow show "{_task}"`.',
-            _file=file, _task=last.name, _how=_unfinished(last.outcome),
+            'nothing is on record of who made {_file}: {_task}, which declares it, {_how}', 'See `awflow show {_word}`.',
+            _file=file, _task=last.name, _word=word(last.name), _how=_unfinished(last.outcome),
         )  # fmt: skip
     readers = [name for each in makers for name in each.readers(file)]
     if readers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from awflow.cli.console import STYLES, glyphs, visible
+from awflow.cli.console import STYLES, glyphs, visible, word
 from awflow.cli.observed import BAD, NOT_STARTED, RUNNING, WAITING
 from awflow.cli.units import binary, clock, duration, moment
 
@@ -41,11 +41,13 @@ def drawn(standing: Standing, place: str, many: bool, broad: int) -> Iterator[Re
 
 def todo(standing: Standing, many: bool = False) -> Iterator[tuple[str, str]]:
     """What there is to be done, each with its style."""
-    which = f' -w {standing.name}' if many else ''
+    from shlex import quote
+
+    which = f' -w {quote(standing.name)}' if many else ''
     counts = {outcome: sum(tally.outcomes.get(outcome, 0) for tally in standing.tallies) for outcome in BAD}
     bad = ', '.join(f'{number} {outcome}' for outcome, number in counts.items() if number)
     if bad:
-        line = f'{bad}: awflow logs --failed{which}; awflow why "{standing.first_bad()}"{which}'
+        line = f'{bad}: awflow logs --failed{which}; awflow why {word(standing.first_bad())}{which}'
         yield line if len(line) <= LONG else f'{bad}: awflow logs --failed{which}; awflow status --failed{which}', 'bold red'
     for claim in standing.claims:
         left = claim.total - claim.done
@@ -55,7 +57,7 @@ def todo(standing: Standing, many: bool = False) -> Iterator[tuple[str, str]]:
                 'bold red',
             )
         elif claim.state == 'suspect':
-            yield f'run {claim.run} may be dead: that cannot be seen from here', 'bold yellow'
+            yield f'run {claim.run} may be dead, which cannot be seen from here: awflow clean says more', 'bold yellow'
     missed = sum(tally.outcomes.get(NOT_STARTED, 0) for tally in standing.tallies)
     if missed and not bad and not standing.claims:
         yield f'{missed} {_tasks(missed)} did not run: awflow why JOB says why', 'yellow'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from awflow.cli.console import STYLES, visible
+from awflow.cli.console import STYLES, visible, word
 from awflow.cli.observed import CRASHED
 from awflow.cli.units import binary, brief, duration, moment, size
 
@@ -109,7 +109,7 @@ def _not_yet(dossier: Dossier) -> Iterator[Line]:
     if owner:
         yield 'claimed', f'by run {owner["run"]} ({owner["state"]}: {owner["why"]})'
     else:
-        yield 'record', f'none: see awflow why "{dossier.attempt.name}"'
+        yield 'record', f'none: see awflow why {word(dossier.attempt.name)}'
 
 
 def _slurm(ids: Mapping[str, Any] | None) -> str:

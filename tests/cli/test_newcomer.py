@@ -174,3 +174,23 @@ def test_of_what_was_skipped_it_is_told_what_was_in_the_way(tmp_path: Path, awfl
     assert told[:2] == ['report  skipped', '  It has not run.']
     assert told[2].startswith('  It waits for fit: fit[5] waiting')
     assert told[3] == '  The next run executes it if it is still needed.'
+
+
+@pytest.mark.parametrize('value', ["it's", 'say "x"', 'a$b', 'plain'])
+def test_what_it_says_to_type_next_is_what_a_shell_takes(workspace: Workspace, awflow: Any, value: str) -> None:
+    workspace.script(f"""
+        from awflow import job, schedule
+
+        @job(array=[{value!r}])
+        def fit(x):
+            raise ValueError('no')
+
+        schedule(fit, check=False)
+    """)
+    workspace.run()
+    line = next(line for line in awflow('status', cwd=workspace.directory).lines if line.startswith('1 failed: '))
+    said = line.partition('; awflow ')[2]
+    words = subprocess.run(
+        ['sh', '-c', f"printf '%s\\n' {said}"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.splitlines()  # fmt: skip
+    assert awflow(*words, cwd=workspace.directory).lines[0].endswith('  failed')

@@ -6,6 +6,7 @@ import os
 import sys
 
 from awflow.cli.checks import ledger, stored
+from awflow.cli.console import word
 from awflow.state.layout import Layout
 from awflow.state.store import Store
 
@@ -85,7 +86,7 @@ def _results(part: Part, layout: Layout, results: stored.Results) -> None:
     for task, file, problem in results.damaged[:SHOWN]:
         part.unfit(
             f'{_shown(layout, os.path.join(layout.directory, file))}: {problem}: the stored result of {task}',
-            f'Tasks that read it fail. Have it made again: awflow forget "{task}", and run the script.',
+            f'Tasks that read it fail. Have it made again: awflow forget {word(task)}, and run the script.',
         )
     if len(results.damaged) > SHOWN:
         part.unfit(f'... and the stored results of {len(results.damaged) - SHOWN} more tasks are damaged')
