@@ -57,7 +57,7 @@ def todo(standing: Standing, many: bool = False) -> Iterator[tuple[str, str]]:
                 'bold red',
             )
         elif claim.state == 'suspect':
-            yield f'run {claim.run} may be dead, which cannot be seen from here: awflow clean says more', 'bold yellow'
+            yield f'run {claim.run} may be dead: awflow clean says what is known', 'bold yellow'
     missed = sum(tally.outcomes.get(NOT_STARTED, 0) for tally in standing.tallies)
     if missed and not bad and not standing.claims:
         yield f'{missed} {_tasks(missed)} did not run: awflow why JOB says why', 'yellow'
