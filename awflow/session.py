@@ -265,6 +265,8 @@ class Session:
         `usage` are fields of the record: what its process used, where it ran, the path of its log.
         """
         subject = self.subject(attempt.task)
+        known = outcome != 'succeeded' or report.get('outputs') or not subject.output_templates
+        assert known, 'a success is recorded with the digests of its outputs, or it would vouch for anything that lies there'
         attempt.started = report.get('started', attempt.started)
         note_inputs(attempt, subject, self.survey, report)
         fields = self._lines.fields(attempt)

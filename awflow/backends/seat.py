@@ -8,7 +8,7 @@ import time
 
 from awflow.backends.child import Seat as Place
 from awflow.backends.child import say
-from awflow.backends.table import BEGUN, CLEAN, NEEDED, SILENT, WORDS
+from awflow.backends.table import BEGUN, CLEAN, NEEDED, PID, SILENT, WORDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class Seat(Place):
                     return False
             except OSError:
                 return False
+        self.table[self.at + PID] = os.getpid()  # before it is told that it begins: who forked it may not have got to it
         self.table[self.at + BEGUN] = n + 1
         self.began = time.time()
         return True

@@ -6,7 +6,9 @@ import os
 import signal
 
 from awflow.backends.pool import Exited, Reported
+from awflow.backends.seat import Seat
 from awflow.backends.slot import _but_a_piece
+from awflow.backends.table import BEGUN, PID, WORDS
 
 LINE = '{"a":1}'
 
@@ -55,6 +57,12 @@ def test_an_order_whose_start_cannot_be_noted_does_not_begin(bench):
     exited = bench.until(Exited)
     assert (exited.begun, exited.status, bench.reports) == (0, 0, {})
     assert not bench.output
+
+
+def test_who_begins_says_who_it_is_for_it_may_end_before_who_forked_it_goes_on():
+    table = memoryview(bytearray(4 * WORDS)).cast('I')
+    assert Seat(0, table, -1, -1).begin(0, {})
+    assert (table[PID], table[BEGUN]) == (os.getpid(), 1)
 
 
 def test_a_slot_serves_hundreds_of_tasks_with_the_same_pipes(bench):
