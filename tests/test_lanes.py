@@ -152,6 +152,28 @@ def test_ctrl_c_ends_the_task_that_a_lane_performs_and_begins_no_other(workspace
     assert sorted(workspace.again()) == sorted(f'work[{i}]' for i in range(90, 200))
 
 
+def test_a_task_of_a_lane_that_does_not_listen_is_killed_when_asked_twice(workspace: Workspace) -> None:
+    workspace.script(
+        NOTE
+        + """
+    @job(array=200)
+    def work(i):
+        if i == 90: signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        note(i)
+        while i == 90: signal.pause()
+    schedule(work, workers=1)
+    """
+    )
+    process = workspace.start()
+    awaited(process, lambda: len(notes(workspace)) == 91)
+    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=LIMIT)
+    assert workspace.attempts()['work[90]'].outcome == 'cancelled'
+    assert all(gone(pid) for pid in notes(workspace)[-1][1:])
+    assert len(notes(workspace)) == 91
+
+
 def test_when_the_driver_of_lanes_is_killed_their_tasks_die_and_nothing_on_record_is_done_again(workspace: Workspace) -> None:
     os.mkfifo(workspace.path / 'gate')
     workspace.script(
