@@ -156,6 +156,8 @@ class Rows:
 
     def _lower(self, row: int) -> list[Record]:
         """The same of one row."""
+        if not self._newer:
+            return self._under.get(row, [])
         key = self.keys[row]
         return [*self._under.get(row, ()), *(record for told in self._newer if key in told for record in told.outranked(key))]
 
@@ -343,8 +345,10 @@ class Rows:
 
     def read(self) -> None:
         """Make all records of what came since, if all are going to be asked for."""
+        self._under, self._newer = self.under, []
         if isinstance(self.over, Over):
-            self.over.read()
+            self.over = dict(self.over.items())
+            self._many = False
 
     @property
     def _base(self) -> Base:
