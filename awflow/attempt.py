@@ -29,8 +29,8 @@ class Attempt:
     """One execution of one task: its identity as it starts, and the history of its postconditions."""
 
     __slots__ = (
-        'fields', 'found', 'history', 'id', 'key', 'name', 'number', 'own', 'retry', 'row', 'started', 'task', 'upstream',
-        'why',
+        'fields', 'found', 'history', 'id', 'key', 'name', 'noted', 'number', 'own', 'retry', 'row', 'started', 'task',
+        'upstream', 'why',
     )  # fmt: skip
 
     def __init__(self, name: str, key: str, task: Row, retry: int, upstream: dict[str, str], own: dict[str, str]) -> None:
@@ -45,6 +45,7 @@ class Attempt:
         self.found: dict[str, Found] = {}  # inputs that the driver has digested for the start
         self.fields: dict[str, Any] = {}  # of its records
         self.started = 0.0
+        self.noted = 0  # length of the line that says so, if its process is to write that
         self.why: list[dict[str, str]] = []  # where the plan, which the entry keeps, does not say it
         self.history: list[dict[str, Any]] | None = None
 

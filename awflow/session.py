@@ -203,6 +203,13 @@ class Session:
         order['journal'] = grant.journal.path
         order['line'] = line = self._lines.start(attempt).decode('ascii')
         grant.written.start(line, subject.name, attempt.key)
+        attempt.noted = len(line)
+
+    def not_started(self, attempts: Iterable[Attempt]) -> None:
+        """None of their processes has noted that it starts, nor will."""
+        for attempt in attempts:
+            if attempt.noted:
+                self._grant_of(attempt.task).written.unstart(attempt.noted, self.subject(attempt.task).name, attempt.key)
 
     def write(self) -> None:
         """Hand what was recorded to the system, so that this process may die."""

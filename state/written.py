@@ -39,6 +39,14 @@ class Written:
         else:
             of_job[task] = None  # tasks are kept in the order in which they were started
 
+    def unstart(self, length: int, job: str, task: str) -> None:
+        """A line of this length was never written: the task was not started, and may be later."""
+        self._bytes -= length
+        self._open -= 1
+        of_job = self._records[job]
+        if of_job.get(task, self) is None:  # otherwise it had other attempts
+            del of_job[task]
+
     def end(self, line: bytes, fields: Mapping[str, Any]) -> Record:
         """A line says how it ended; returns that as a record."""
         self._bytes += len(line)

@@ -106,6 +106,21 @@ def test_a_journal_that_somebody_else_wrote_to_is_read(tmp_path: Path) -> None:
     assert written.overlay(journal) is None
 
 
+def test_a_start_that_was_never_noted_is_not_looked_for(tmp_path: Path) -> None:
+    journal, written = Journal(Disk(), str(tmp_path), 'j'), Written()
+    start = {'job': 'fit', 'task': '1', 'generation': 1, 'id': 'a'}
+    end = {**start, 'final': True, 'outcome': 'succeeded'}
+    given_back = frame({**start, 'id': 'of another attempt'})
+    written.start(given_back, 'fit', '1')
+    written.unstart(len(given_back), 'fit', '1')
+    written.start(frame(start), 'fit', '1')
+    written.end(frame(end), end)
+    journal.append([start, end])
+    journal.sync()
+    found = written.overlay(journal)
+    assert found is not None and [record.id for record in found.records['fit'].values()] == ['a']
+
+
 def test_an_attempt_without_an_end_has_the_journal_read(tmp_path: Path) -> None:
     journal, written = Journal(Disk(), str(tmp_path), 'j'), Written()
     line = frame({'job': 'fit', 'task': '1', 'generation': 1, 'id': 'a'})

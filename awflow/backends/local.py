@@ -211,6 +211,7 @@ class LocalBackend:
 
     def put_back(self, attempts: list[Attempt]) -> None:
         """They have not begun, and may start elsewhere."""
+        self.session.not_started(attempts)
         for attempt in reversed(attempts):
             self.frontier.taken.discard(attempt.task)
             self._queue(attempt.task, first=True)
@@ -294,6 +295,7 @@ class LocalBackend:
             left += 1
         elif child.attempts and not (event.begun if child.lane else event.status):
             self.unwritten = True  # from now on this process writes, which knows what to do or says what is wrong
+        self.session.not_started(child.attempts[left:])
         for attempt in child.attempts[left:]:
             self.frontier.taken.discard(attempt.task)
             if self.interrupt.count:
