@@ -46,6 +46,21 @@ def test_a_crashed_task_crashes_the_command_and_leaves_nothing(attempted: Worksp
     assert os.listdir(tmp_path) == []
 
 
+def test_what_a_task_leaves_to_the_exit_is_done(workspace: Workspace) -> None:
+    workspace.script("""
+        import atexit
+        from awflow import job, schedule
+
+        @job
+        def late():
+            atexit.register(print, 'at the exit')
+
+        schedule(late)
+    """)
+    workspace.run()
+    assert 'at the exit' in debug(workspace, 'late').stdout
+
+
 def test_a_crash_in_c_says_where_it_was(workspace: Workspace) -> None:
     workspace.script("""
         import ctypes
