@@ -58,7 +58,7 @@ def test_what_a_task_leaves_to_the_exit_is_done(workspace: Workspace) -> None:
         schedule(late)
     """)
     workspace.run()
-    assert 'at the exit' in debug(workspace, 'late').stdout
+    assert 'at the exit' in debug(workspace, 'late', '--yes').stdout
 
 
 def test_a_crash_in_c_says_where_it_was(workspace: Workspace) -> None:
