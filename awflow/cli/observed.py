@@ -10,6 +10,7 @@ from awflow.cli.keys import holds
 from awflow.state.ledger import decode_keys
 from awflow.state.liveness import DEAD
 from awflow.state.store import Store
+from awflow.state.table import natural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,10 +97,12 @@ class Workflow:
         return {number: claim for number, claim in self.state.claims.items() if self.evidence[number].state != DEAD}
 
     def keys(self, job: str) -> list[str]:
-        """The tasks of a job: those on record, then those that wait for the first time."""
+        """The tasks of a job: by number if all have one, else those on record, then those that wait for the first time."""
         rows = self.state.rows(job)
         known = [*(rows.keys if rows else ()), *self.waiting(job), *self.dropped(job)]
-        return [*known, *self._planned(job, known)] if self.with_planned else known
+        keys = [*known, *self._planned(job, known)] if self.with_planned else known
+        folded = rows.base.count if rows is not None and rows.base is not None else 0
+        return keys if len(keys) == folded else _by_number(keys)  # a snapshot is in order
 
     def has(self, job: str, key: str) -> bool:
         """Whether a task is on record, or claimed by somebody who may live."""
@@ -152,3 +155,9 @@ def _say(text: str) -> None:
     import sys
 
     print(f'awflow: {text}', file=sys.stderr, flush=True)
+
+
+def _by_number(keys: list[str]) -> list[str]:
+    """In journals tasks stand as they were started, several at a time."""
+    numbers = {key: number for key in keys if (number := natural(key)) is not None}
+    return sorted(keys, key=numbers.__getitem__) if len(numbers) == len(keys) else keys
